@@ -1,0 +1,77 @@
+// What the packet path needs of a UDP socket: receive a batch, send a batch. The kernel's sockets
+// (udp_socket.hpp), tests' fakes and, later, io_uring have this face.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "xdpmesh/addr.hpp"
+#include "xdpmesh/bytes.hpp"
+#include "xdpmesh/clock.hpp"
+#include "xdpmesh/frame.hpp"
+
+namespace xm {
+
+class DatagramSocket;
+
+// How to reach one peer: published by the control thread, replaced whole when anything of it
+// changes, read by every worker. Only the GSO state is mutable.
+struct SendPath {
+  Endpoint remote;
+  // Sticky source: the local address and interface that the peer last sent to. Family none and 0
+  // leave the choice to the kernel.
+  IpAddress local;
+  std::uint32_t interface_index = 0;
+  // The socket to send on: the peer's connected one, or the listener of its address family.
+  // Outlives the path.
+  DatagramSocket* socket = nullptr;
+  // GSO is not used before this instant: a segmented send was refused on this path, so datagrams go
+  // one by one until the path MTU changes or a while has passed. Nanoseconds, as Instant.
+  mutable std::atomic<std::int64_t> no_gso_until{0};
+};
+
+// Consecutive datagrams in one buffer for one destination, to leave in one send: all `segment_size`
+// long but the last, which may be shorter. At most 64 segments and 65,507 bytes.
+struct SendRun {
+  const SendPath* path = nullptr;
+  const std::uint8_t* data = nullptr;
+  std::uint32_t length = 0;
+  std::uint32_t segment_size = 0;
+  std::uint8_t tos = 0;  // outer TOS or traffic class: the ECN bits, or a handshake's DSCP
+  // Set by send(): datagrams of this run that did not leave, and why.
+  std::uint32_t lost = 0;
+  bool lost_to_full_queue = false;
+
+  [[nodiscard]] std::uint32_t segments() const {
+    return segment_size == 0 ? 0 : (length + segment_size - 1) / segment_size;
+  }
+};
+
+// Room for receiving, one a worker, lent to whichever socket the worker receives on. Opaque here:
+// each kind of socket knows its own.
+class ReceiveBuffers {
+ public:
+  virtual ~ReceiveBuffers() = default;
+};
+
+// Thread: send() by any thread at any time; receive() by one thread at a time.
+class DatagramSocket {
+ public:
+  virtual ~DatagramSocket() = default;
+
+  // Fills `batch` with what waits in the socket; an empty batch when nothing does. Never blocks.
+  // The frames lie in `buffers` and are valid until its next use. False when `buffers` were not
+  // enough for all that waits or errors were pending: call again.
+  virtual bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) = 0;
+
+  // Sends the runs in order. Waits a bounded time for room in the send queue rather than reorder;
+  // what still does not leave is reported in each run.
+  virtual void send(std::span<SendRun> runs, Instant now) = 0;
+
+  // To poll for reading; -1 for one that cannot be polled (fakes).
+  [[nodiscard]] virtual int fd() const = 0;
+};
+
+}  // namespace xm

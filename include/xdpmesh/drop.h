@@ -1,0 +1,52 @@
+/* Every reason for which a packet may die, once: C and C++, BPF and user space.
+ *
+ * A packet that dies is counted under exactly one of these, where it dies. X(name, text): the enumerator
+ * is XM_DROP_<name>, the text is what status prints. Append only: the numbers appear in BPF maps.
+ */
+#ifndef XDPMESH_DROP_H
+#define XDPMESH_DROP_H
+
+/* clang-format off */
+#define XM_DROP_REASONS(X)                                                                            \
+  /* Receiving, in the order of the walk. */                                                          \
+  X(malformed,              "datagram is no WireGuard message: type, reserved bytes or length")       \
+  X(unknown_index,          "no session has this receiver index")                                     \
+  X(session_expired,        "session is older than 180 s or past its message limit")                  \
+  X(counter_too_old,        "counter is behind the replay window")                                    \
+  X(counter_replayed,       "counter was already received")                                           \
+  X(bad_tag,                "authentication tag does not verify")                                     \
+  X(inner_malformed,        "decrypted payload is no IPv4 or IPv6 packet")                            \
+  X(source_not_allowed,     "inner source address is not among the peer's allowed IPs")               \
+  X(tun_write_failed,       "kernel refused a packet written to the TUN device")                      \
+  X(receive_truncated,      "datagram was larger than the receive buffer")                            \
+  /* Handshake messages. */                                                                           \
+  X(handshake_queue_full,   "handshake queue was full")                                               \
+  X(handshake_bad_mac1,     "mac1 does not verify")                                                   \
+  X(handshake_no_cookie,    "under load and mac2 does not verify: a cookie reply was sent")           \
+  X(handshake_rate_limited, "source address sent more than 20 handshakes a second")                   \
+  X(handshake_invalid,      "handshake message does not decrypt")                                     \
+  X(handshake_unknown_peer, "initiation from a public key that is not configured")                    \
+  X(handshake_replayed,     "initiation's timestamp is not newer than the last")                      \
+  X(handshake_too_frequent, "peer sent more than 50 initiations a second")                            \
+  X(handshake_unexpected,   "response or cookie reply that nothing waits for")                        \
+  /* Sending, in the order of the walk. */                                                            \
+  X(tun_malformed,          "packet read from the TUN device is not IPv4 or IPv6, or its header lies")\
+  X(no_allowed_ip,          "no peer has the destination among its allowed IPs")                      \
+  X(no_endpoint,            "peer has no endpoint")                                                   \
+  X(staged_overflow,        "more than 128 packets waited for a handshake: the oldest gave way")      \
+  X(staged_purged,          "handshake did not complete in 90 s, or the peer went")                   \
+  X(control_queue_full,     "queue to the control thread was full")                                   \
+  X(counters_exhausted,     "session has no counters left")                                           \
+  X(send_failed,            "kernel refused to send the datagram")                                    \
+  X(send_queue_full,        "socket's send queue stayed full")                                        \
+  X(interface_down,         "interface is down")
+/* clang-format on */
+
+enum xm_drop {
+#define XM_DROP_ENUMERATOR(name, text) XM_DROP_##name,
+  XM_DROP_REASONS(XM_DROP_ENUMERATOR)
+#undef XM_DROP_ENUMERATOR
+      XM_DROP_COUNT
+};
+
+#endif

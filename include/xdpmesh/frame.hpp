@@ -1,0 +1,46 @@
+// What a receive call hands to the walk: datagrams in lent buffers, whichever socket they came
+// from.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "xdpmesh/addr.hpp"
+#include "xdpmesh/bytes.hpp"
+
+namespace xm {
+
+// Where a datagram came from and where it arrived. Shared by all datagrams of one receive message.
+struct Source {
+  Endpoint remote;
+  IpAddress local;  // family none when the kernel did not say
+  std::uint32_t interface_index = 0;
+  std::uint8_t ecn = 0;  // the two ECN bits of the outer header
+};
+
+// One UDP payload. The bytes are lent by the receiving edge, writable, and valid until the next
+// receive into the same batch.
+struct Frame {
+  std::uint8_t* data = nullptr;
+  std::uint32_t length = 0;
+  std::uint32_t source = 0;  // index into ReceiveBatch::sources
+
+  [[nodiscard]] MutableBytes bytes() const { return {data, length}; }
+};
+
+// The result of one receive: frames in the order of arrival. Cleared by the edge that fills it.
+struct ReceiveBatch {
+  static constexpr std::size_t kMaxFrames = 512;
+  static constexpr std::size_t kMaxSources = 64;
+
+  std::array<Frame, kMaxFrames> frames;
+  std::array<Source, kMaxSources> sources;
+  std::size_t frame_count = 0;
+  std::size_t source_count = 0;
+  std::size_t truncated = 0;  // datagrams that did not fit their buffer and are not in `frames`
+
+  void clear() { frame_count = source_count = truncated = 0; }
+};
+
+}  // namespace xm

@@ -1,0 +1,87 @@
+// When may the control thread free what a worker may still be reading?
+//
+// Epoch-based reclamation with one writer (the control thread) and a fixed set of readers (one a
+// worker). A reader loads published pointers only between enter() and leave(), which enclose one
+// batch and never a wait. The writer first replaces the pointer, then retires the old object;
+// reclaim() frees it once every reader that could have seen it has left. Nobody ever blocks.
+//
+// Publication and entry are sequentially consistent so that "the reader is inside" and "the pointer
+// was replaced" cannot each miss the other; on x86 that costs one exchange a batch.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace xm {
+
+// A pointer that the control thread replaces and readers load inside a Grace section.
+template <typename T>
+class Published {
+ public:
+  [[nodiscard]] T* load() const { return pointer_.load(std::memory_order_seq_cst); }
+  // Control thread only. Returns what was there before, to be retired.
+  T* exchange(T* next) { return pointer_.exchange(next, std::memory_order_seq_cst); }
+
+ private:
+  std::atomic<T*> pointer_{nullptr};
+};
+
+class Grace {
+ public:
+  explicit Grace(std::size_t readers) : readers_(readers) {}
+
+  // One reader's section, for one batch.
+  class Section {
+   public:
+    Section(Grace& grace, std::size_t reader) : slot_(grace.readers_[reader].epoch) {
+      slot_.store(grace.epoch_.load(std::memory_order_seq_cst), std::memory_order_seq_cst);
+    }
+    ~Section() { slot_.store(kOutside, std::memory_order_release); }
+    Section(const Section&) = delete;
+    Section& operator=(const Section&) = delete;
+
+   private:
+    std::atomic<std::uint64_t>& slot_;
+  };
+
+  // Control thread only. `object` is no longer published; it is destroyed by a later reclaim().
+  template <typename T>
+  void retire(std::unique_ptr<T> object) {
+    if (object == nullptr) return;
+    const std::uint64_t epoch = epoch_.fetch_add(1, std::memory_order_seq_cst) + 1;
+    retired_.push_back({epoch, std::shared_ptr<const void>(std::move(object))});
+  }
+
+  // Control thread only. Frees what no reader can hold any more; returns how much still waits.
+  std::size_t reclaim() {
+    std::uint64_t oldest = UINT64_MAX;
+    for (const Reader& reader : readers_) {
+      const std::uint64_t epoch = reader.epoch.load(std::memory_order_seq_cst);
+      if (epoch != kOutside && epoch < oldest) oldest = epoch;
+    }
+    while (!retired_.empty() && retired_.front().epoch <= oldest) retired_.pop_front();
+    return retired_.size();
+  }
+
+ private:
+  static constexpr std::uint64_t kOutside = 0;
+
+  struct alignas(64) Reader {
+    std::atomic<std::uint64_t> epoch{kOutside};
+  };
+  struct Retired {
+    std::uint64_t epoch;
+    std::shared_ptr<const void> object;
+  };
+
+  std::vector<Reader> readers_;
+  std::atomic<std::uint64_t> epoch_{1};
+  std::deque<Retired> retired_;  // control thread only, oldest first
+};
+
+}  // namespace xm
