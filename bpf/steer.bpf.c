@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/* The XDP program: for now it passes every packet and counts what it decided.
+ *
+ * Whatever the program does not understand is the kernel's: XDP_PASS. Every packet leaves through
+ * count() with its verdict, so the counters add up to what the interface received.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "xdpmesh/abi.h"
+
+/* Packets and bytes by XDP action. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XM_VERDICT_COUNT);
+	__type(key, __u32);
+	__type(value, struct xm_stat);
+} xm_stats SEC(".maps");
+
+static __always_inline int count(const struct xdp_md *ctx, __u32 verdict)
+{
+	struct xm_stat *stat = bpf_map_lookup_elem(&xm_stats, &verdict);
+
+	if (stat) {
+		stat->packets++;
+		stat->bytes += ctx->data_end - ctx->data;
+	}
+	return verdict;
+}
+
+SEC("xdp")
+int xm_steer(struct xdp_md *ctx)
+{
+	return count(ctx, XDP_PASS);
+}
+
+char LICENSE[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,42 @@
+# xm_options: the language, warning and instrumentation flags that every one of our files is built with.
+add_library(xm_options INTERFACE)
+target_compile_features(xm_options INTERFACE cxx_std_20)
+target_compile_options(xm_options INTERFACE
+  -Wall -Wextra -Wconversion -Wshadow -Werror
+  # g++ leaves sign conversions out of -Wconversion in C++, clang does not: both judge alike.
+  $<$<CXX_COMPILER_ID:Clang>:-Wno-sign-conversion>)
+
+if(XM_ASAN AND XM_TSAN)
+  message(FATAL_ERROR "XM_ASAN and XM_TSAN exclude each other: choose one")
+endif()
+if(XM_FUZZ AND NOT CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  message(FATAL_ERROR "XM_FUZZ needs clang: -DCMAKE_CXX_COMPILER=clang++ (the preset `fuzz` sets it)")
+endif()
+
+set(sanitize "")
+if(XM_FUZZ)
+  set(sanitize fuzzer-no-link,address,undefined)
+elseif(XM_ASAN)
+  set(sanitize address,undefined)
+elseif(XM_TSAN)
+  set(sanitize thread)
+endif()
+if(sanitize)
+  target_compile_options(xm_options INTERFACE
+    -fsanitize=${sanitize} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  target_link_options(xm_options INTERFACE -fsanitize=${sanitize} -fno-sanitize-recover=all)
+  # g++ at -O2 with a sanitizer warns of uninitialised and out-of-range uses that are not there.
+  target_compile_options(xm_options INTERFACE
+    $<$<CXX_COMPILER_ID:GNU>:-Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds>)
+  # ThreadSanitizer does not see std::atomic_thread_fence; the code avoids it, libraries may not.
+  target_compile_options(xm_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+endif()
+
+if(XM_LTO)
+  include(CheckIPOSupported)
+  check_ipo_supported(RESULT lto_works OUTPUT lto_says LANGUAGES CXX)
+  if(NOT lto_works)
+    message(FATAL_ERROR "XM_LTO: this compiler cannot: ${lto_says}")
+  endif()
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()

@@ -1,0 +1,49 @@
+# The doctest binaries. Every test case is one CTest test, named <kind>.<test case>; a case that cannot
+# run here prints "skipped: <reason>" (tests/support/skip.hpp) and is reported as such.
+include(doctest)
+
+file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)
+if(support)
+  add_library(xm_test_support STATIC ${support})
+  target_link_libraries(xm_test_support PUBLIC xm_node xm_cli doctest::doctest)
+else()
+  add_library(xm_test_support INTERFACE)
+  target_link_libraries(xm_test_support INTERFACE xm_node xm_cli doctest::doctest)
+endif()
+
+add_library(xm_test_main OBJECT tests/unit/main.cpp)
+target_link_libraries(xm_test_main PUBLIC xm_base xm_dep_crypto doctest::doctest)
+
+# xm_test_binary(NAME PREFIX TIMEOUT SECONDS sources...)
+function(xm_test_binary name prefix seconds)
+  if(NOT ARGN)
+    return()
+  endif()
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE xm_test_main xm_test_support)
+  target_compile_definitions(${name} PRIVATE XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  doctest_discover_tests(${name} TEST_PREFIX "${prefix}."
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
+    PROPERTIES TIMEOUT ${seconds} SKIP_REGULAR_EXPRESSION "skipped: ")
+endfunction()
+
+file(GLOB_RECURSE unit CONFIGURE_DEPENDS tests/unit/*_test.cpp)
+xm_test_binary(xm_unit_tests unit 300 ${unit})
+file(GLOB sim CONFIGURE_DEPENDS tests/sim/*_test.cpp)
+xm_test_binary(xm_sim_tests sim 300 ${sim})
+file(GLOB bpf CONFIGURE_DEPENDS tests/bpf/*_test.cpp)
+xm_test_binary(xm_bpf_tests bpf 60 ${bpf})
+
+# One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
+foreach(folder IN ITEMS crypto wire noise io peer path ctl node cli)
+  file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
+  if(sources)
+    add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})
+    target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_test_main xm_${folder})
+    target_compile_definitions(xm_unit_tests_${folder} PRIVATE XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  endif()
+endforeach()
+
+if(EXISTS ${PROJECT_SOURCE_DIR}/tests/style/style.cmake)
+  include(tests/style/style.cmake)
+endif()
