@@ -1,0 +1,11 @@
+#include "agent/crypto/random.hpp"
+
+#include <sodium.h>
+
+namespace xm {
+
+void SystemRandom::fill(MutableBytes out) {
+  randombytes_buf(out.data(), out.size());
+}
+
+}  // namespace xm
