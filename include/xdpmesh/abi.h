@@ -1,10 +1,12 @@
-/* What the BPF object and user space share, C and C++: fixed-width types only, every size asserted. */
+/* What the BPF object and user space share, C and C++: fixed-width types only, every size asserted.
+ */
 #ifndef XDPMESH_ABI_H
 #define XDPMESH_ABI_H
 
 #include <linux/types.h>
 
-/* Raised with every change of a shared struct, enumerator or map: pins of another version are replaced. */
+/* Raised with every change of a shared struct, enumerator or map: pins of another version are
+ * replaced. */
 #define XM_ABI_VERSION 1
 
 /* Verdict counters of the XDP program, by XDP action (XDP_ABORTED 0 .. XDP_REDIRECT 4). */

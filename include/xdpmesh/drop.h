@@ -1,7 +1,8 @@
 /* Every reason for which a packet may die, once: C and C++, BPF and user space.
  *
- * A packet that dies is counted under exactly one of these, where it dies. X(name, text): the enumerator
- * is XM_DROP_<name>, the text is what status prints. Append only: the numbers appear in BPF maps.
+ * A packet that dies is counted under exactly one of these, where it dies. X(name, text): the
+ * enumerator is XM_DROP_<name>, the text is what status prints. Append only: the numbers appear in
+ * BPF maps.
  */
 #ifndef XDPMESH_DROP_H
 #define XDPMESH_DROP_H

@@ -1,0 +1,14 @@
+# The style tests: what a reviewer should not have to say.
+set(style ${PROJECT_SOURCE_DIR}/tests/style)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+
+add_test(NAME style.layers
+  COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_layers.py ${PROJECT_SOURCE_DIR})
+add_test(NAME style.layers_self_test COMMAND ${Python3_EXECUTABLE} ${style}/check_layers_test.py)
+add_test(NAME style.headers
+  COMMAND ${style}/headers.sh ${PROJECT_BINARY_DIR} ${CMAKE_CXX_COMPILER})
+add_test(NAME style.format COMMAND ${style}/format.sh)
+add_test(NAME style.tidy COMMAND ${Python3_EXECUTABLE} ${style}/clang_tidy.py
+  ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/build/tidy)
+add_test(NAME style.shellcheck COMMAND ${style}/shellcheck.sh)
+set_tests_properties(style.headers style.tidy PROPERTIES TIMEOUT 600 PROCESSORS 2)
