@@ -87,6 +87,9 @@ class Session {
            !confirmed_.exchange(true, std::memory_order_relaxed);
   }
 
+  // When the news of the confirmation could not be passed on: the next packet confirms again.
+  void take_back_confirmation() { confirmed_.store(false, std::memory_order_relaxed); }
+
   ReplayWindow replay;
   std::mutex replay_lock;
 
