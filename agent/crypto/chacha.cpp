@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "agent/crypto/nonce.hpp"
 #include "agent/crypto/sodium_ready.hpp"
 
 namespace xm {
@@ -11,14 +12,6 @@ namespace {
 
 constexpr std::size_t kTagSize = crypto_aead_chacha20poly1305_ietf_ABYTES;
 static_assert(kTagSize == 16 && crypto_aead_xchacha20poly1305_ietf_ABYTES == kTagSize);
-
-using Nonce = std::array<std::uint8_t, crypto_aead_chacha20poly1305_ietf_NPUBBYTES>;
-
-Nonce nonce_of(std::uint64_t counter) {
-  Nonce nonce{};
-  store_le64(nonce.data() + 4, counter);
-  return nonce;
-}
 
 // A buffer of the wrong size would be overrun: better no process than that.
 void check_seal_size(Bytes plaintext, MutableBytes out) {
