@@ -14,6 +14,9 @@ endif()
 add_library(xm_test_main OBJECT tests/unit/main.cpp)
 target_link_libraries(xm_test_main PUBLIC xm_base xm_dep_crypto doctest::doctest)
 
+# What runs under the sanitizers too.
+add_custom_target(xm_tests)
+
 # xm_test_binary(NAME PREFIX TIMEOUT SECONDS sources...)
 function(xm_test_binary name prefix seconds)
   if(NOT ARGN)
@@ -33,6 +36,11 @@ file(GLOB sim CONFIGURE_DEPENDS tests/sim/*_test.cpp)
 xm_test_binary(xm_sim_tests sim 300 ${sim})
 file(GLOB bpf CONFIGURE_DEPENDS tests/bpf/*_test.cpp)
 xm_test_binary(xm_bpf_tests bpf 60 ${bpf})
+foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
+  if(TARGET ${binary})
+    add_dependencies(xm_tests ${binary})
+  endif()
+endforeach()
 
 # One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
 foreach(folder IN ITEMS crypto wire noise io peer path ctl node cli)
