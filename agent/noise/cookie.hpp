@@ -75,7 +75,7 @@ class CookieJar {
   [[nodiscard]] bool consume(const MessageCookieReply& reply, Instant now);
 
  private:
-  void sign_bytes(MutableBytes message, Instant now);
+  [[nodiscard]] MessageMacs sign_bytes(Bytes message, Instant now);
 
   Key mac1_key_;
   Key encryption_key_;
@@ -84,6 +84,8 @@ class CookieJar {
   Mac16 last_mac1_{};
   bool awaits_reply_ = false;
 };
+
+inline constexpr Duration kLoadPersists = 1s;
 
 // Under load from the moment the queue of handshake messages is an eighth full until it has been
 // less for a second (kernel receive.c, wg_receive_handshake_packet()).

@@ -45,9 +45,11 @@ class RateLimiter {
     Instant last;
   };
 
-  [[nodiscard]] std::uint32_t& bucket_of(const Entry& key);
-  [[nodiscard]] Entry* find(const Entry& key);
-  [[nodiscard]] bool insert(Entry key, Instant now);
+  [[nodiscard]] std::uint32_t& bucket_of(IpAddress::Family family, std::uint64_t network);
+  [[nodiscard]] Entry* find(std::uint32_t bucket, IpAddress::Family family, std::uint64_t network);
+  // Moves an entry from the free list to the head of `bucket`; null when there is none.
+  [[nodiscard]] Entry* take_free_entry(std::uint32_t& bucket);
+  // Frees the entries untouched for a second, at most once a second.
   void collect_garbage(Instant now);
 
   Key hash_key_;
