@@ -1,0 +1,49 @@
+// A thin layer over libmnl: one rtnetlink socket, requests with their answers, and events.
+// rtnetlink(7), netlink(7). Thread: one at a time.
+#pragma once
+
+#include <libmnl/libmnl.h>
+#include <linux/rtnetlink.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+class RouteSocket {
+ public:
+  // Given each answer or event; lent for the call. `namespace_id` is the sender's as this namespace
+  // numbers it, -1 for this namespace itself.
+  using Visit = std::function<void(const nlmsghdr& message, std::int32_t namespace_id)>;
+
+  // `groups` is a mask of RTMGRP_*; 0 for requests only.
+  [[nodiscard]] static Result<RouteSocket> open(std::uint32_t groups);
+
+  [[nodiscard]] int fd() const;
+
+  // Events from every namespace that this one has a number for (needs CAP_NET_BROADCAST).
+  [[nodiscard]] Status listen_everywhere();
+
+  // Sends one request and visits the answers until its acknowledgement. `what` begins the error.
+  [[nodiscard]] Status request(nlmsghdr& message, const std::string& what,
+                               const Visit& visit = nullptr);
+
+  // Visits every event that waits; never blocks. False when the kernel had to leave events out:
+  // whatever they were about must be looked at afresh.
+  bool drain(const Visit& visit);
+
+ private:
+  struct Close {
+    void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
+  };
+  explicit RouteSocket(mnl_socket* socket) : socket_(socket) {}
+
+  std::unique_ptr<mnl_socket, Close> socket_;
+  std::uint32_t sequence_ = 0;
+};
+
+}  // namespace xm

@@ -1,0 +1,95 @@
+// A kernel UDP socket with segmentation offload in both directions: UDP_SEGMENT on send, UDP_GRO on
+// receive (udp(7), net/ipv4/udp.c), a listener or connected to one peer.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "agent/io/cmsg.hpp"
+#include "agent/io/datagram_socket.hpp"
+#include "agent/io/syscalls.hpp"
+#include "xdpmesh/fd.hpp"
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+// What UDP_SEGMENT takes in one send on every kernel that has it, and the largest UDP payload.
+inline constexpr std::uint32_t kMaxSegments = 64;
+inline constexpr std::uint32_t kMaxUdpPayload = 65507;
+
+// How long segmented sends stay off on a path that refused one.
+inline constexpr Duration kGsoRetryAfter = 30s;
+
+// A send waits at most this often for room, a millisecond each time.
+inline constexpr unsigned kMaxSendWaits = 20;
+
+// Room for `messages` receive messages of 64 KB, each of which may hold many coalesced datagrams.
+// What did not fit into a ReceiveBatch stays here and comes first in the next receive.
+class UdpReceiveBuffers final : public ReceiveBuffers {
+ public:
+  static constexpr std::size_t kMessageSize = 65536;
+  static constexpr std::size_t kDefaultMessages = 8;
+
+  explicit UdpReceiveBuffers(std::size_t messages = kDefaultMessages);
+
+ private:
+  friend class UdpSocket;
+
+  struct Slot {
+    sockaddr_storage name;
+    iovec payload;
+    ReceiveControl control;
+  };
+
+  // Makes every header ready for the kernel: a cmsg buffer keeps nothing of the message before.
+  void reset();
+  // Splits what recvmmsg left into `batch`; false when the batch was full before the end.
+  bool split_into(ReceiveBatch& batch);
+
+  std::unique_ptr<std::uint8_t[]> storage_;
+  std::vector<Slot> slots_;
+  std::vector<mmsghdr> headers_;
+  std::size_t received_ = 0;  // messages of the last receive
+  std::size_t next_ = 0;      // the first of them that is not split to its end
+  std::size_t offset_ = 0;    // the first byte of it that is not in a batch yet
+};
+
+// How a send is answered when the kernel refuses it; see udp_socket.cpp for the table.
+class UdpSocket final : public DatagramSocket {
+ public:
+  // A bound socket of `family`. `listener` is null for a listener; for a connected socket it is the
+  // listener of the same family, which sends what the connected one cannot, and outlives it.
+  // `syscalls` outlives the socket. `segmentation`: whether the kernel has UDP_SEGMENT.
+  UdpSocket(Fd fd, IpAddress::Family family, UdpSocket* listener, bool segmentation,
+            Syscalls& syscalls);
+
+  // `buffers` is a UdpReceiveBuffers. Pending ICMP errors are skipped.
+  bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) override;
+  void send(std::span<SendRun> runs, Instant now) override;
+  [[nodiscard]] int fd() const override { return fd_.get(); }
+
+  [[nodiscard]] IpAddress::Family family() const { return family_; }
+  [[nodiscard]] bool is_connected() const { return listener_ != nullptr; }
+
+  // SO_MARK; 0 takes it off.
+  [[nodiscard]] Status set_mark(std::uint32_t mark);
+
+  // A connected socket only: forgets the peer (AF_UNSPEC, which also forgets the local address that
+  // the route chose), then connects to `remote`. The port stays. On error the socket is left
+  // unconnected: close it.
+  [[nodiscard]] Status reconnect(const Endpoint& remote);
+
+ private:
+  class Sending;
+
+  Fd fd_;
+  IpAddress::Family family_;
+  UdpSocket* listener_;
+  bool segmentation_;
+  Syscalls& syscalls_;
+};
+
+}  // namespace xm
