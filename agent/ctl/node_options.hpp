@@ -1,0 +1,33 @@
+// What the command line and the environment ask of a node: agent/cli fills it, agent/node reads it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "agent/crypto/aead.hpp"
+#include "xdpmesh/log.hpp"
+
+namespace xm {
+
+inline constexpr std::uint32_t kMaxWorkers = 64;
+
+struct NodeOptions {
+  // 1 to 15 bytes that the kernel takes as an interface name. With `tun_fd` only the name of the
+  // sockets: the device keeps its own.
+  std::string interface;
+  std::uint32_t workers = 0;     // 0: one a core of the affinity mask and quota, at most 8
+  std::optional<AeadKind> aead;  // none: measured at start
+  std::uint32_t busy_poll_microseconds = 0;  // SO_BUSY_POLL; 0: off
+  std::optional<std::uint32_t> mtu;          // none: 1420
+  LogLevel log_level = LogLevel::info;
+
+  // Inherited descriptors (WG_TUN_FD, WG_UAPI_FD); who reads the options takes ownership.
+  std::optional<int> tun_fd;   // an open TUN device
+  std::optional<int> uapi_fd;  // a listening Unix stream socket
+
+  std::string uapi_directory = "/var/run/wireguard";
+  std::string control_directory = "/run/xdp-mesh";
+};
+
+}  // namespace xm
