@@ -69,7 +69,8 @@ class LinkWatcher {
   bool events_from_everywhere_ = false;
   bool polling_ = false;
   std::uint32_t index_ = 0;
-  std::uint64_t namespace_ = 0;  // inode of the namespace the device is in
+  std::uint64_t birth_namespace_ = 0;  // inode of the namespace the watcher was opened in
+  std::uint64_t namespace_ = 0;        // inode of the namespace the device is in
   LinkState state_;
 };
 

@@ -55,6 +55,7 @@ class Poller {
   explicit Poller(Fd epoll) : epoll_(std::move(epoll)) {}
 
   Fd epoll_;
+  bool has_pwait2_ = true;
   std::array<epoll_event, kMaxReady> events_{};
   std::array<Ready, kMaxReady> ready_{};
 };

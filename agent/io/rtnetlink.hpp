@@ -5,6 +5,7 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -13,6 +14,13 @@
 #include "xdpmesh/result.hpp"
 
 namespace xm {
+
+// Visits the attributes of a message after its `header_size` bytes of fixed header, or those nested
+// in an attribute. Both are lent for the call.
+using VisitAttribute = std::function<void(const nlattr&)>;
+void for_each_attribute(const nlmsghdr& message, std::size_t header_size,
+                        const VisitAttribute& visit);
+void for_each_nested(const nlattr& attribute, const VisitAttribute& visit);
 
 class RouteSocket {
  public:

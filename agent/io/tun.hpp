@@ -40,7 +40,7 @@ struct TunRead {
   std::size_t length = 0;  // virtio header included
 };
 
-// Thread: each queue is used by one worker.
+// Thread: read() by one worker; write() by any, where the device has fewer queues than workers.
 class TunQueue {
  public:
   virtual ~TunQueue() = default;

@@ -54,7 +54,7 @@ class UdpReceiveBuffers final : public ReceiveBuffers {
   std::vector<mmsghdr> headers_;
   std::size_t received_ = 0;  // messages of the last receive
   std::size_t next_ = 0;      // the first of them that is not split to its end
-  std::size_t offset_ = 0;    // the first byte of it that is not in a batch yet
+  std::size_t piece_ = 0;     // the first datagram of it that is not in a batch yet
 };
 
 // How a send is answered when the kernel refuses it; see udp_socket.cpp for the table.

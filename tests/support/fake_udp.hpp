@@ -9,6 +9,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -50,7 +51,10 @@ class FakeNetwork {
   // When the next datagram arrives somewhere; kFarFuture when none is under way.
   [[nodiscard]] Instant next_arrival() const {
     const std::lock_guard lock(mutex_);
-    return under_way_.empty() ? kFarFuture : under_way_.begin()->first.first;
+    for (const auto& [key, datagram] : under_way_) {
+      if (hosts_.contains(datagram.to)) return key.first;
+    }
+    return kFarFuture;
   }
 
   // Puts a datagram on its way from anywhere: an attacker's, or one kept from before.
@@ -100,6 +104,8 @@ class FakeNetwork {
       if (at->second.to == to) {
         arrived.push_back(std::move(at->second));
         at = under_way_.erase(at);
+      } else if (!hosts_.contains(at->second.to)) {
+        at = under_way_.erase(at);
       } else {
         ++at;
       }
@@ -112,6 +118,7 @@ class FakeNetwork {
   std::mt19937_64 generator_;
   NetworkFaults faults_;
   std::map<Key, Datagram> under_way_;
+  std::multiset<Endpoint> hosts_;  // where sockets are: what goes elsewhere is lost
   std::uint64_t next_number_ = 0;
   bool recording_ = false;
   std::vector<Datagram> recorded_;
@@ -127,7 +134,16 @@ class FakeReceiveBuffers final : public ReceiveBuffers {
 // and lie side by side, as UDP GRO leaves them.
 class FakeUdpSocket final : public DatagramSocket {
  public:
-  FakeUdpSocket(FakeNetwork& network, Endpoint local) : network_(network), local_(local) {}
+  FakeUdpSocket(FakeNetwork& network, Endpoint local) : network_(network), local_(local) {
+    const std::lock_guard lock(network_.mutex_);
+    network_.hosts_.insert(local_);
+  }
+  ~FakeUdpSocket() override {
+    const std::lock_guard lock(network_.mutex_);
+    network_.hosts_.erase(network_.hosts_.find(local_));
+  }
+  FakeUdpSocket(const FakeUdpSocket&) = delete;
+  FakeUdpSocket& operator=(const FakeUdpSocket&) = delete;
 
   [[nodiscard]] Endpoint local() const {
     const std::lock_guard lock(network_.mutex_);
@@ -136,6 +152,8 @@ class FakeUdpSocket final : public DatagramSocket {
   // The host roams or a NAT rebinds: datagrams leave from, and arrive at, `local` from now on.
   void move_to(Endpoint local) {
     const std::lock_guard lock(network_.mutex_);
+    network_.hosts_.erase(network_.hosts_.find(local_));
+    network_.hosts_.insert(local);
     local_ = local;
   }
   // Every further send loses its runs, as to a full queue or to an error.
