@@ -21,8 +21,10 @@ namespace xm {
 using PeerId = std::uint64_t;
 
 // The marks that packets leave for the timers. Nanoseconds of Instant, 0 = none. Packets write them
-// relaxed and at most once a batch; the control thread reads them when a timer of the peer is due,
-// so traffic costs no wake-up: only a mark that arms an idle peer's timers raises an event.
+// at most once a batch; the control thread reads them when a timer of the peer is due, so traffic
+// costs no wake-up: only a mark that arms an idle peer's timers raises an event. A first mark and
+// the look at `timers_armed` after it are sequentially consistent, as are the control thread's
+// clearing of the flag and its second look at the marks: one of the two sees the other.
 struct Activity {
   // The first data packet sent since something authenticated came: 15 s later a new handshake is
   // due.
@@ -40,7 +42,7 @@ struct Activity {
   // Each returns true when the caller must send the control thread PeerEventKind::arm_timers.
   [[nodiscard]] bool data_sent(Instant now) {
     if (unanswered_since.load(std::memory_order_relaxed) == 0) {
-      unanswered_since.store(now.nanoseconds, std::memory_order_relaxed);
+      unanswered_since.store(now.nanoseconds, std::memory_order_seq_cst);
     }
     sent(now);
     return must_arm();
@@ -48,7 +50,7 @@ struct Activity {
   [[nodiscard]] bool data_received(Instant now) {
     received(now);
     if (unacknowledged_since.load(std::memory_order_relaxed) == 0) {
-      unacknowledged_since.store(now.nanoseconds, std::memory_order_relaxed);
+      unacknowledged_since.store(now.nanoseconds, std::memory_order_seq_cst);
     }
     return must_arm();
   }
@@ -68,7 +70,7 @@ struct Activity {
 
  private:
   [[nodiscard]] bool must_arm() {
-    return !timers_armed.load(std::memory_order_relaxed) &&
+    return !timers_armed.load(std::memory_order_seq_cst) &&
            !timers_armed.exchange(true, std::memory_order_seq_cst);
   }
 };
