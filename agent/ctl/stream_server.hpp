@@ -50,6 +50,8 @@ struct StreamServerOptions {
   // then not used.
   std::optional<int> adopt_fd;
   std::function<std::unique_ptr<Dialogue>()> make_dialogue;
+  // Whether deleted() is kept up to date.
+  bool watch_path = false;
   std::size_t max_clients = 64;
   Duration patience = 30s;
 };
@@ -75,34 +77,42 @@ class StreamServer {
   [[nodiscard]] std::size_t client_count() const { return clients_.size(); }
 
  private:
+  using ClientId = std::uint64_t;  // the token of its events; never reused
   struct Client;
 
   explicit StreamServer(StreamServerOptions options);
-  [[nodiscard]] Status listen_at_path();
   [[nodiscard]] Status adopt(int fd);
-  [[nodiscard]] Status watch_everything();
+  [[nodiscard]] Status set_up_events();
+  [[nodiscard]] Status add_event(int fd, std::uint64_t token);
+  [[nodiscard]] Status watch_directory();
   [[nodiscard]] bool is_still_there() const;
   void look_after_path();
+
   void accept_clients(Instant now);
-  void serve(Client& client, std::uint32_t events, Instant now);
-  void converse(Client& client, Instant now);
+  void pause_accepting(Instant now);
+  void resume_accepting(Instant now);
+  [[nodiscard]] bool may_connect(int fd) const;
+  // False: the client is to be closed.
+  [[nodiscard]] bool serve(Client& client, Instant now);
   [[nodiscard]] bool read_from(Client& client, Instant now);
   [[nodiscard]] bool write_to(Client& client, Instant now);
-  void watch(Client& client);
-  void close(int fd);
+  void watch(ClientId id, Client& client);
   void close_longest_silent();
   void close_stalled(Instant now);
+  void set_timer();
 
   StreamServerOptions options_;
   std::string path_;
   dev_t device_ = 0;  // of the socket's directory entry, to know it again
   ino_t inode_ = 0;
   bool deleted_ = false;
+  Instant accepting_from_;  // paused until then; never: not paused
+  ClientId next_id_ = 0;
   Fd listener_;
   Fd inotify_;
   Fd timer_;
   Fd epoll_;
-  std::unordered_map<int, std::unique_ptr<Client>> clients_;  // by descriptor
+  std::unordered_map<ClientId, std::unique_ptr<Client>> clients_;
 };
 
 }  // namespace xm

@@ -1,0 +1,26 @@
+// Making a listening Unix stream socket that only its owner can reach, and taking one over.
+#pragma once
+
+#include <string>
+
+#include "xdpmesh/fd.hpp"
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+// Listens at `path` with mode 0600 from the first instant, whatever the umask; its missing parent
+// directories are made with mode 0755. A socket left there by a dead process is replaced; one that
+// answers is an error (EADDRINUSE), as is anything that is no socket (EEXIST).
+[[nodiscard]] Result<Fd> listen_on_unix_path(const std::string& path);
+
+// Takes over a descriptor that someone else has bound and put into listening state. The error
+// closes nothing.
+[[nodiscard]] Result<Fd> adopt_unix_listener(int fd);
+
+// Where a listener lies in the file system; empty for an unnamed or abstract one.
+[[nodiscard]] std::string unix_socket_path(const Fd& listener);
+
+// Connects to the socket at `path`, without waiting. The error's os_errno is the kernel's.
+[[nodiscard]] Result<Fd> connect_to_unix_path(const std::string& path);
+
+}  // namespace xm
