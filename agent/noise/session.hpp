@@ -49,14 +49,16 @@ class Session {
   // Neither sends nor receives from then on.
   [[nodiscard]] bool is_expired(Instant now) const { return now - born_ >= kRejectAfterTime; }
 
-  // Draws `count` consecutive counters; returns the first, or nothing when the limit is reached. A
-  // counter that was drawn is never given back, sent or not.
+  // Draws `count` consecutive counters; returns the first, or nothing when fewer are left. A
+  // counter that was drawn is never given back, sent or not. (Not a fetch-and-add: threads that
+  // meet at the limit could carry that past 2^64, and counters would come twice.)
   [[nodiscard]] std::optional<std::uint64_t> take_counters(std::uint64_t count) {
-    const std::uint64_t first = next_counter_.fetch_add(count, std::memory_order_relaxed);
-    if (first >= kRejectAfterMessages || count > kRejectAfterMessages - first) {
-      next_counter_.store(kRejectAfterMessages, std::memory_order_relaxed);  // stays at the limit
-      return std::nullopt;
-    }
+    std::uint64_t first = next_counter_.load(std::memory_order_relaxed);
+    do {
+      if (first >= kRejectAfterMessages || count > kRejectAfterMessages - first) {
+        return std::nullopt;
+      }
+    } while (!next_counter_.compare_exchange_weak(first, first + count, std::memory_order_relaxed));
     return first;
   }
   [[nodiscard]] std::uint64_t counters_taken() const {

@@ -1,0 +1,118 @@
+#include "agent/node_core.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+namespace xm {
+
+bool NodeCore::turn(const Moment& at) {
+  for (ControlPort* const port : ports_) {
+    for (PeerEvent event; port->take(event);) {
+      traffic_seen_ = true;
+      engine_.on_event(event, at);
+    }
+    for (StagedPacket packet; port->take(packet);) {
+      engine_.stage(packet.peer, std::move(packet.bytes), at);
+    }
+  }
+  carry_out(at);
+  const bool more = take_handshakes(at);
+  if (engine_.next_deadline() <= at.now) engine_.on_timers(at);
+  carry_out(at);
+  return more;
+}
+
+// In turns from all ports, so that one worker's flood does not hide another's peers.
+bool NodeCore::take_handshakes(const Moment& at) {
+  std::size_t taken = 0;
+  bool found = true;
+  while (found && taken < kHandshakesPerTurn) {
+    found = false;
+    for (ControlPort* const port : ports_) {
+      HandshakeDatagram datagram;
+      const HandshakeQueue queue = fullest_queue();
+      if (!port->take(datagram)) continue;
+      found = true;
+      ++taken;
+      engine_.on_handshake(Bytes(datagram.bytes).first(datagram.length), datagram.source, queue,
+                           at);
+      carry_out(at);
+    }
+  }
+  return found;
+}
+
+HandshakeQueue NodeCore::fullest_queue() const {
+  HandshakeQueue fullest{0, ControlPort::kHandshakes};
+  for (const ControlPort* const port : ports_) {
+    fullest.waiting = std::max(fullest.waiting, port->handshakes_waiting());
+  }
+  return fullest;
+}
+
+void NodeCore::carry_out(const Moment& at) {
+  for (std::vector<Action> actions = engine_.take_actions(); !actions.empty();
+       actions = engine_.take_actions()) {
+    for (Action& action : actions) {
+      std::visit([&](auto& wanted) { perform(wanted, at); }, action);
+    }
+  }
+}
+
+void NodeCore::perform(SendMessage& action, const Moment& at) {
+  SendPath path;
+  path.remote = action.route.remote;
+  path.local = action.route.local;
+  path.interface_index = action.route.interface_index;
+  path.socket = paths_.listener_for(action.route);
+  if (path.socket == nullptr) return counters_.drops.count(XM_DROP_send_failed);
+  SendRun run{.path = &path,
+              .data = action.bytes.data(),
+              .length = action.length,
+              .segment_size = action.length,
+              .tos = action.tos,
+              .lost = 0,
+              .lost_to_full_queue = false};
+  path.socket->send(std::span(&run, 1), at.now);
+  counters_.drops.count(run.lost_to_full_queue ? XM_DROP_send_queue_full : XM_DROP_send_failed,
+                        run.lost);
+}
+
+void NodeCore::perform(SendKeepalive& action, const Moment& at) {
+  Peer* const peer = engine_.find_peer(action.peer);
+  if (peer == nullptr) return;
+  tx_.add_keepalive(*peer, at.now);
+  tx_.flush(at.now);
+}
+
+void NodeCore::perform(FlushStaged& action, const Moment& at) {
+  Peer* const peer = engine_.find_peer(action.peer);
+  for (StagedPackets::Packet& packet : engine_.take_staged(action.peer)) {
+    if (peer != nullptr) tx_.add_staged(*peer, packet, at.now);
+  }
+  tx_.flush(at.now);
+}
+
+void NodeCore::perform(PathChanged& action, const Moment& /*at*/) {
+  publish_path(action.peer);
+}
+
+void NodeCore::perform(PeerRemoved& action, const Moment& /*at*/) {
+  paths_.forget(action.peer);
+}
+
+void NodeCore::publish_path(PeerId id) {
+  Peer* const peer = engine_.find_peer(id);
+  if (peer == nullptr) return;
+  auto path = paths_.make_path(id, engine_.route(id));
+  grace_.retire(std::unique_ptr<const SendPath>(peer->path.exchange(path.release())));
+}
+
+void NodeCore::publish_all_paths() {
+  std::vector<PeerId> peers;
+  engine_.for_each_peer([&](const Peer& peer) { peers.push_back(peer.id); });
+  for (const PeerId peer : peers) publish_path(peer);
+}
+
+}  // namespace xm

@@ -1,0 +1,75 @@
+// Between the packet path and the protocol: what the workers post reaches the engine, and what the
+// engine wants done is done. No descriptor, so a whole node runs in a test over fake edges.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "agent/path/control_port.hpp"
+#include "agent/path/tx.hpp"
+#include "agent/peer/engine.hpp"
+
+namespace xm {
+
+// Who knows the sockets. Implemented by NodeSockets, and by fakes.
+class PathMaker {
+ public:
+  virtual ~PathMaker() = default;
+  // Null when there is no socket for the route, or it is not set.
+  [[nodiscard]] virtual std::unique_ptr<const SendPath> make_path(PeerId peer,
+                                                                  const PeerRoute& route) = 0;
+  // The socket for single messages along `route`; null when there is none.
+  [[nodiscard]] virtual DatagramSocket* listener_for(const PeerRoute& route) = 0;
+  // The peer is gone; its path is unpublished.
+  virtual void forget(PeerId peer) = 0;
+};
+
+// Thread: the control thread.
+class NodeCore {
+ public:
+  // All outlive this object. `ports` are the workers' and the control thread's own, to which `tx`
+  // posts.
+  NodeCore(Engine& engine, PathMaker& paths, Grace& grace, Tx& tx, PathCounters& counters,
+           std::vector<ControlPort*> ports)
+      : engine_(engine),
+        paths_(paths),
+        grace_(grace),
+        tx_(tx),
+        counters_(counters),
+        ports_(std::move(ports)) {}
+
+  // Takes what the ports hold, handshakes up to a bound so that a flood of them leaves time for
+  // everything else, runs the timers, and carries out what follows. True when something is left.
+  bool turn(const Moment& at);
+
+  // Carries out what the engine wants after an input that the caller gave it.
+  void carry_out(const Moment& at);
+
+  // Builds and publishes the peer's path from its route as it is now.
+  void publish_path(PeerId peer);
+  void publish_all_paths();
+
+  // Whether packets have raised an event since the last call: there was traffic.
+  [[nodiscard]] bool take_traffic_seen() { return std::exchange(traffic_seen_, false); }
+
+ private:
+  static constexpr std::size_t kHandshakesPerTurn = 64;
+
+  bool take_handshakes(const Moment& at);
+  [[nodiscard]] HandshakeQueue fullest_queue() const;
+  void perform(SendMessage& action, const Moment& at);
+  void perform(SendKeepalive& action, const Moment& at);
+  void perform(FlushStaged& action, const Moment& at);
+  void perform(PathChanged& action, const Moment& at);
+  void perform(PeerRemoved& action, const Moment& at);
+
+  Engine& engine_;
+  PathMaker& paths_;
+  Grace& grace_;
+  Tx& tx_;
+  PathCounters& counters_;
+  std::vector<ControlPort*> ports_;
+  bool traffic_seen_ = false;
+};
+
+}  // namespace xm

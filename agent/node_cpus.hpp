@@ -1,0 +1,18 @@
+// How many processors this process may use.
+#pragma once
+
+#include <filesystem>
+
+namespace xm {
+
+// The processors of the affinity mask, or fewer where a cgroup's quota (cpu.max of version 2,
+// cpu.cfs_quota_us of version 1, of this cgroup or one above) allows less; at least 1. `proc` and
+// `cgroups` are /proc and /sys/fs/cgroup.
+[[nodiscard]] unsigned usable_processors(const std::filesystem::path& proc = "/proc",
+                                         const std::filesystem::path& cgroups = "/sys/fs/cgroup");
+
+// The part of the above that reads files: processors by quota, rounded up; 0 when there is none.
+[[nodiscard]] unsigned quota_processors(const std::filesystem::path& proc,
+                                        const std::filesystem::path& cgroups);
+
+}  // namespace xm

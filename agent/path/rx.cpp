@@ -1,0 +1,226 @@
+// RX. One batch in, TUN super-packets out. Read downwards; each step names its file.
+//
+//   1 receive    io/udp_socket           frames lent until the next receive
+//   2 classify   wire/wg, peer/index     shape; receiver index -> session; the rest to the control
+//   thread 3 decrypt    crypto/aead             in place, one call a run of packets of one session
+//   4 replay     noise/replay            only after the tag verified; one lock a run
+//   5 source     peer/allowed_ips        the inner source must belong to the peer
+//   6 coalesce   path/coalesce           same flow, in order; else as it is
+//   7 deliver    io/tun                  one writev a super-packet
+#include "agent/path/rx.hpp"
+
+#include <mutex>
+#include <span>
+
+#include "agent/wire/ip.hpp"
+#include "agent/wire/wg.hpp"
+
+namespace xm {
+namespace {
+
+CoalesceKinds kinds_of(const TunCapabilities& tun) {
+  return {.tcp4 = tun.tso4, .tcp6 = tun.tso6, .udp4 = tun.uso4, .udp6 = tun.uso6};
+}
+
+}  // namespace
+
+Rx::Rx(const PathContext& context, const PathThread& thread, TunQueue& tun, ReceiveBuffers& buffers)
+    : context_(context),
+      thread_(thread),
+      tun_(tun),
+      buffers_(buffers),
+      coalescer_(kinds_of(context.tun)) {}
+
+std::size_t Rx::run(DatagramSocket& socket) {
+  more_ = !socket.receive(buffers_, batch_);  // 1
+  thread_.counters.drops.count(XM_DROP_receive_truncated, batch_.truncated);
+  if (batch_.frame_count == 0) return 0;
+  thread_.counters.receive_batches.add();
+  thread_.counters.received_datagrams.add(batch_.frame_count);
+
+  // The tables are looked at only now: what was published while this thread slept is seen.
+  const Grace::Section section(context_.grace, thread_.reader);
+  const Instant now = context_.clock.now();
+  allowed_ips_ = context_.allowed_ips.load();
+
+  classify(now);  // 2
+  for (Run run{0, 0}; run.end < packet_count_;) {
+    run = next_run(run.end);
+    decrypt(run);       // 3
+    check_replay(run);  // 4
+    note_arrival(run, now);
+    admit(run);  // 5, 6
+  }
+  deliver();  // 7
+  return batch_.frame_count;
+}
+
+void Rx::classify(Instant now) {
+  packet_count_ = 0;
+  for (std::size_t i = 0; i < batch_.frame_count; ++i) {
+    const Frame& frame = batch_.frames[i];
+    const auto type = message_type(frame.bytes());
+    if (!type) {
+      thread_.counters.drops.count(XM_DROP_malformed);
+    } else if (*type == MessageType::data) {
+      classify_data(frame, now);
+    } else {
+      hand_to_control(frame);
+    }
+  }
+}
+
+// The checks that cost less than decryption; none of them changes anything.
+void Rx::classify_data(const Frame& frame, Instant now) {
+  const auto& header = *reinterpret_cast<const MessageDataHeader*>(frame.data);
+  PeerSession* const session = context_.sessions.find(load_le32(header.receiver_index));
+  if (session == nullptr) return thread_.counters.drops.count(XM_DROP_unknown_index);
+  if (session->is_expired(now)) return thread_.counters.drops.count(XM_DROP_session_expired);
+
+  const std::uint64_t counter = load_le64(header.counter);
+  switch (session->replay.looks_new(counter)) {
+    case ReplayVerdict::too_old:
+      return thread_.counters.drops.count(XM_DROP_counter_too_old);
+    case ReplayVerdict::replayed:
+      return thread_.counters.drops.count(XM_DROP_counter_replayed);
+    case ReplayVerdict::fresh:
+      break;
+  }
+
+  std::uint8_t* const payload = frame.data + kDataHeaderSize;
+  packets_[packet_count_] = {session, &batch_.sources[frame.source]};
+  jobs_[packet_count_] = {.counter = counter,
+                          .in = payload,
+                          .out = payload,
+                          .length = frame.length - static_cast<std::uint32_t>(kDataHeaderSize),
+                          .ok = false};
+  ++packet_count_;
+}
+
+void Rx::hand_to_control(const Frame& frame) {
+  if (!thread_.control.post_handshake(frame.bytes(), batch_.sources[frame.source])) {
+    thread_.counters.drops.count(XM_DROP_handshake_queue_full);
+  }
+}
+
+Rx::Run Rx::next_run(std::size_t begin) const {
+  std::size_t end = begin + 1;
+  while (end < packet_count_ && packets_[end].session == packets_[begin].session) ++end;
+  return {begin, end};
+}
+
+void Rx::decrypt(Run run) {
+  const std::span<AeadJob> jobs(&jobs_[run.begin], run.end - run.begin);
+  thread_.aead.open(packets_[run.begin].session->receive_key(), jobs);
+  for (const AeadJob& job : jobs) {
+    if (!job.ok) thread_.counters.drops.count(XM_DROP_bad_tag);
+  }
+}
+
+void Rx::check_replay(Run run) {
+  Session& session = *packets_[run.begin].session;
+  const std::lock_guard lock(session.replay_lock);
+  for (std::size_t i = run.begin; i < run.end; ++i) {
+    if (!jobs_[i].ok) continue;
+    const ReplayVerdict verdict = session.replay.accept(jobs_[i].counter);
+    if (verdict == ReplayVerdict::fresh) continue;
+    jobs_[i].ok = false;
+    thread_.counters.drops.count(verdict == ReplayVerdict::too_old ? XM_DROP_counter_too_old
+                                                                   : XM_DROP_counter_replayed);
+  }
+}
+
+// What an authenticated arrival means for the session and its peer, once a run.
+void Rx::note_arrival(Run run, Instant now) {
+  PeerSession& session = *packets_[run.begin].session;
+  Peer& peer = session.peer;
+  const Source* last_source = nullptr;
+  std::uint64_t bytes = 0;
+  bool has_data = false;
+  for (std::size_t i = run.begin; i < run.end; ++i) {
+    if (!jobs_[i].ok) continue;
+    last_source = packets_[i].source;
+    bytes += jobs_[i].length + kDataHeaderSize;
+    has_data = has_data || jobs_[i].length > kTagSize;
+  }
+  if (last_source == nullptr) return;
+
+  peer.received_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  if (has_data) {
+    if (peer.activity.data_received(now)) ask_to_arm_timers(thread_, peer);
+  } else {
+    peer.activity.received(now);
+  }
+  if (session.confirm() &&
+      !thread_.control.post_event(
+          {peer.id, PeerEventKind::session_confirmed, session.local_index(), {}})) {
+    session.take_back_confirmation();
+  }
+  if (session.wants_rekey_on_receive(now)) ask_for_handshake(thread_, peer);
+  check_endpoint(peer, *last_source);
+}
+
+// Roaming: an authenticated packet that came from elsewhere, or to another of our addresses, moves
+// the peer's endpoint. The control thread publishes the new path.
+void Rx::check_endpoint(Peer& peer, const Source& source) {
+  const SendPath* const path = peer.path.load();
+  const bool same = path != nullptr && path->remote == source.remote &&
+                    path->local == source.local && path->interface_index == source.interface_index;
+  if (same) return;
+  // When its queue is full the next packet says it again.
+  (void)thread_.control.post_event({peer.id, PeerEventKind::endpoint_moved, 0, source});
+}
+
+void Rx::admit(Run run) {
+  const Peer& peer = packets_[run.begin].session->peer;
+  for (std::size_t i = run.begin; i < run.end; ++i) {
+    const AeadJob& job = jobs_[i];
+    if (!job.ok || job.length == kTagSize) continue;  // dead, or a keepalive
+    const MutableBytes padded(job.out, job.length - kTagSize);
+    const auto length = inner_length(padded);
+    if (!length) {
+      thread_.counters.drops.count(XM_DROP_inner_malformed);
+      continue;
+    }
+    const MutableBytes packet = padded.first(*length);
+    if (!source_is_allowed(packet, peer)) {  // 5
+      thread_.counters.drops.count(XM_DROP_source_not_allowed);
+      continue;
+    }
+    if (packets_[i].source->ecn == kEcnCongestion) mark_congestion(packet);
+    (void)coalescer_.add(packet);  // 6; it holds as many as a batch has frames
+  }
+}
+
+bool Rx::source_is_allowed(Bytes packet, const Peer& peer) {
+  if (allowed_ips_ == nullptr) return false;
+  const Peer* const owner = ip_version(packet) == 4
+                                ? allowed_ips_->find_v4(packet.data() + ipv4::kSource)
+                                : allowed_ips_->find_v6(packet.data() + ipv6::kSource);
+  return owner == &peer;
+}
+
+void Rx::deliver() {
+  coalescer_.finish();
+  for (std::size_t i = 0; i < coalescer_.size(); ++i) {
+    const std::span<const iovec> pieces = coalescer_.super_packet(i);
+    const std::size_t packets = pieces.size() - 1;  // the first piece is the virtio header
+    thread_.counters.tun_writes.add();
+    switch (tun_.write(pieces)) {
+      case TunIo::done:
+        thread_.counters.delivered_packets.add(packets);
+        break;
+      case TunIo::down:
+      case TunIo::gone:
+        thread_.counters.drops.count(XM_DROP_interface_down, packets);
+        break;
+      case TunIo::would_block:
+      case TunIo::failed:
+        thread_.counters.drops.count(XM_DROP_tun_write_failed, packets);
+        break;
+    }
+  }
+  coalescer_.clear();
+}
+
+}  // namespace xm

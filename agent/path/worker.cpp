@@ -1,0 +1,134 @@
+#include "agent/path/worker.hpp"
+
+#include <utility>
+
+namespace xm {
+namespace {
+
+// Batches that one source may have before the others get their turn.
+constexpr int kBatchesPerTurn = 4;
+// Batches taken from a socket that is about to close; more than its buffer holds only keeps coming
+// because somebody floods it.
+constexpr int kBatchesToDrain = 256;
+
+}  // namespace
+
+Result<std::unique_ptr<Worker>> Worker::create(const PathContext& context, WorkerParts parts,
+                                               std::function<void()> wake_control) {
+  auto poller = Poller::create();
+  if (!poller) return poller.error();
+  auto bell = WakeUp::create();
+  if (!bell) return bell.error();
+  if (Status added = poller->add((*bell)->fd(), kBell); !added) return added.error();
+  if (parts.reads_tun) {
+    if (Status added = poller->add(parts.tun->fd(), kTun); !added) return added.error();
+  }
+  return std::unique_ptr<Worker>(new Worker(context, std::move(parts), std::move(wake_control),
+                                            std::move(*poller), std::move(*bell)));
+}
+
+Worker::Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
+               Poller poller, std::unique_ptr<WakeUp> bell)
+    : wake_control_(std::move(wake_control)),
+      parts_(std::move(parts)),
+      poller_(std::move(poller)),
+      port_(wake_control_),
+      rx_(context, {parts_.id, *parts_.aead, port_, counters_}, *parts_.tun, *parts_.buffers),
+      tx_(context, {parts_.id, *parts_.aead, port_, counters_}),
+      bell_(std::move(bell)) {}
+
+Worker::~Worker() {
+  stop();
+}
+
+void Worker::start() {
+  thread_ = std::thread([this] { run(); });
+}
+
+void Worker::stop() {
+  if (!thread_.joinable()) return;
+  stopping_.store(true);
+  bell_->ring();
+  thread_.join();
+}
+
+void Worker::run() {
+  bell_->arm();
+  obey_commands();  // those given before this thread could hear the bell
+  while (!stopping_.load(std::memory_order_relaxed)) {
+    for (const Poller::Ready& ready : poller_.wait(Poller::kForever)) {
+      if (ready.token == kBell) {
+        bell_->disarm();
+        bell_->arm();  // before the queue is looked at, so that no later command is missed
+        obey_commands();
+      } else if (ready.token == kTun) {
+        serve_tun();
+      } else if (const auto found = sockets_.find(ready.token); found != sockets_.end()) {
+        serve_socket(*found->second);
+      }
+    }
+  }
+}
+
+void Worker::serve_tun() {
+  for (int i = 0; i < kBatchesPerTurn; ++i) {
+    const Tx::Outcome outcome = tx_.run(*parts_.tun);
+    if (outcome.last == TunIo::gone) {
+      poller_.remove(parts_.tun->fd());
+      tun_is_gone_.store(true, std::memory_order_relaxed);
+      wake_control_();
+    }
+    if (outcome.last != TunIo::done) return;
+  }
+}
+
+void Worker::serve_socket(DatagramSocket& socket) {
+  for (int i = 0; i < kBatchesPerTurn; ++i) {
+    rx_.run(socket);
+    if (!rx_.more()) return;
+  }
+}
+
+void Worker::add_socket(DatagramSocket& socket) {
+  (void)command({&socket, true});
+}
+
+std::uint64_t Worker::remove_socket(DatagramSocket& socket) {
+  return command({&socket, false});
+}
+
+// The ring is larger than the number of sockets there may be, and the worker never waits for the
+// control thread: waiting here for room cannot be for long.
+std::uint64_t Worker::command(Command command) {
+  while (!commands_.push(Command(command))) std::this_thread::yield();
+  bell_->ring();
+  return ++commanded_;
+}
+
+void Worker::obey_commands() {
+  Command command;
+  while (commands_.pop(command)) {
+    obey(command);
+    done_.fetch_add(1, std::memory_order_release);
+  }
+}
+
+void Worker::obey(const Command& command) {
+  if (command.add) {
+    const Poller::Token token = next_token_++;
+    if (poller_.add(command.socket->fd(), token)) sockets_.emplace(token, command.socket);
+    return;
+  }
+  for (auto it = sockets_.begin(); it != sockets_.end(); ++it) {
+    if (it->second != command.socket) continue;
+    poller_.remove(command.socket->fd());
+    sockets_.erase(it);
+    for (int i = 0; i < kBatchesToDrain; ++i) {
+      rx_.run(*command.socket);
+      if (!rx_.more()) break;
+    }
+    return;
+  }
+}
+
+}  // namespace xm

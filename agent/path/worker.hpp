@@ -1,0 +1,95 @@
+// One thread of the packet path: waits for its TUN queue and its sockets and runs the two walks.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <thread>
+#include <unordered_map>
+
+#include "agent/io/poller.hpp"
+#include "agent/path/context.hpp"
+#include "agent/path/rx.hpp"
+#include "agent/path/tx.hpp"
+#include "xdpmesh/ring.hpp"
+
+namespace xm {
+
+// What a worker works with; made on the control thread, used by the worker alone once it runs.
+struct WorkerParts {
+  std::size_t id = 0;
+  std::unique_ptr<AeadEngine> aead;
+  std::unique_ptr<ReceiveBuffers> buffers;
+  TunQueue* tun = nullptr;  // written to; borrowed
+  bool reads_tun = true;    // false where the device has fewer queues than there are workers
+};
+
+// Thread: constructed, started, stopped and given sockets by the control thread.
+class Worker {
+ public:
+  // `wake_control` makes the control thread look at this worker's port.
+  [[nodiscard]] static Result<std::unique_ptr<Worker>> create(const PathContext& context,
+                                                              WorkerParts parts,
+                                                              std::function<void()> wake_control);
+  ~Worker();
+
+  void start();
+  void stop();  // returns when the thread has ended
+
+  // The worker receives on `socket` from now on.
+  void add_socket(DatagramSocket& socket);
+  // The worker empties `socket` once more and lets go of it: the socket may be destroyed when
+  // released() has reached the ticket that is returned, and no SendPath names it any more.
+  [[nodiscard]] std::uint64_t remove_socket(DatagramSocket& socket);
+  [[nodiscard]] std::uint64_t released() const { return done_.load(std::memory_order_acquire); }
+
+  [[nodiscard]] ControlPort& port() { return port_; }
+  [[nodiscard]] const PathCounters& counters() const { return counters_; }
+  [[nodiscard]] bool reads_tun() const { return parts_.reads_tun; }
+  [[nodiscard]] std::string aead_description() const { return parts_.aead->description(); }
+  // The TUN device is gone, as seen by this worker's reads.
+  [[nodiscard]] bool tun_is_gone() const { return tun_is_gone_.load(std::memory_order_relaxed); }
+
+ private:
+  struct Command {
+    DatagramSocket* socket = nullptr;
+    bool add = false;
+  };
+  static constexpr Poller::Token kBell = 0;
+  static constexpr Poller::Token kTun = 1;
+  static constexpr Poller::Token kFirstSocket = 2;
+
+  Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
+         Poller poller, std::unique_ptr<WakeUp> bell);
+
+  void run();
+  void serve_tun();
+  void serve_socket(DatagramSocket& socket);
+  std::uint64_t command(Command command);
+  void obey_commands();
+  void obey(const Command& command);
+
+  // Constant after construction.
+  const std::function<void()> wake_control_;
+  WorkerParts parts_;
+
+  // The worker's own.
+  Poller poller_;
+  PathCounters counters_;
+  ControlPort port_;
+  Rx rx_;
+  Tx tx_;
+  std::unordered_map<Poller::Token, DatagramSocket*> sockets_;
+  Poller::Token next_token_ = kFirstSocket;
+
+  // Between the control thread and the worker.
+  std::unique_ptr<WakeUp> bell_;
+  SpscRing<Command> commands_{256};
+  std::uint64_t commanded_ = 0;  // control thread
+  std::atomic<std::uint64_t> done_{0};
+  std::atomic<bool> stopping_{false};
+  std::atomic<bool> tun_is_gone_{false};
+  std::thread thread_;
+};
+
+}  // namespace xm
