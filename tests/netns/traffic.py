@@ -1,0 +1,342 @@
+#!/usr/bin/env python3
+"""Traffic for the namespace tests: what ping, socat and nft cannot do. Standard library only."""
+
+import argparse
+import base64
+import fcntl
+import hashlib
+import os
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+
+CHUNK = 65536
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def dual_stack(kind):
+    sock = socket.socket(socket.AF_INET6, kind)
+    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    return sock
+
+
+# ---- TCP streams --------------------------------------------------------------------------------
+
+
+def send(args):
+    """Random data until --bytes are sent or the --until file exists; prints length and hash."""
+    sock = socket.create_connection((args.address, args.port), timeout=30)
+    sock.settimeout(120)
+    pool = os.urandom(CHUNK + 4096)
+    digest, total, begin = hashlib.sha256(), 0, time.monotonic()
+    while total < args.bytes if args.bytes else not os.path.exists(args.until):
+        start = random.randrange(4096)
+        chunk = struct.pack("<Q", total) + pool[start : start + CHUNK - 8]
+        if args.bytes:
+            chunk = chunk[: args.bytes - total]
+        sock.sendall(chunk)
+        digest.update(chunk)
+        total += len(chunk)
+        if args.rate:
+            ahead = total / args.rate - (time.monotonic() - begin)
+            if ahead > 0:
+                time.sleep(ahead)
+            else:  # after an interruption go on at the same pace, do not catch up
+                begin -= ahead
+    sock.shutdown(socket.SHUT_WR)
+    sock.recv(1)  # the receiver closes when it has everything
+    print(total, digest.hexdigest())
+
+
+def receive(args):
+    """Takes one connection; writes the bytes so far to the progress file; prints length and hash."""
+    listener = dual_stack(socket.SOCK_STREAM)
+    listener.bind(("::", args.port))
+    listener.listen(1)
+
+    def progress(count):
+        with open(args.progress + ".new", "w") as out:
+            out.write("%d\n" % count)
+        os.rename(args.progress + ".new", args.progress)
+
+    progress(0)
+    sock = listener.accept()[0]
+    digest, total, told = hashlib.sha256(), 0, 0.0
+    while chunk := sock.recv(1 << 18):
+        digest.update(chunk)
+        total += len(chunk)
+        if time.monotonic() - told > 0.02:
+            told = time.monotonic()
+            progress(total)
+    progress(total)
+    print(total, digest.hexdigest())
+
+
+# ---- UDP ----------------------------------------------------------------------------------------
+
+
+def echo(args):
+    sock = dual_stack(socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.bind(("::", args.port))
+    while True:
+        data, source = sock.recvfrom(65535)
+        sock.sendto(data, source)
+
+
+def ping(args):
+    """Numbered datagrams to an echo; succeeds when every one came back unchanged."""
+    sock = socket.socket(family(args.address), socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.connect((args.address, args.port))
+    sock.settimeout(3)
+    body = os.urandom(args.size)
+    missing, wrong, done = set(range(args.count)), [], threading.Event()
+
+    def datagram(number):
+        return struct.pack("<Q", number) + body[8:]
+
+    def collect():
+        while missing:
+            try:
+                data = sock.recv(65535)
+            except TimeoutError:
+                if done.is_set():
+                    return
+                continue
+            number = struct.unpack_from("<Q", data)[0]
+            if number < args.count and data == datagram(number):
+                missing.discard(number)
+            else:
+                wrong.append(number)
+
+    collector = threading.Thread(target=collect)
+    collector.start()
+    begin = time.monotonic()
+    for number in range(args.count):
+        sock.send(datagram(number))
+        ahead = (number + 1) / args.rate - (time.monotonic() - begin)
+        if ahead > 0:
+            time.sleep(ahead)
+    done.set()
+    collector.join()
+    print("sent", args.count, "lost", len(missing), "changed", len(wrong))
+    if missing:
+        print("first lost:", sorted(missing)[:10])
+    return 1 if missing or wrong else 0
+
+
+def flood(args):
+    """Datagrams as fast as they go, for a number of seconds."""
+    sock = socket.socket(family(args.address), socket.SOCK_DGRAM)
+    sock.connect((args.address, args.port))
+    data, count, end = os.urandom(args.size), 0, time.monotonic() + args.seconds
+    while time.monotonic() < end:
+        for _ in range(256):
+            try:
+                sock.send(data)
+                count += 1
+            except OSError:  # ENOBUFS is what a full queue says; a refusal comes from the far end
+                pass
+    print("sent", count)
+
+
+# ---- WireGuard packets from somebody who is no peer ----------------------------------------------
+
+
+def mac1(public_key, message):
+    key = hashlib.blake2s(b"mac1----" + public_key).digest()
+    return hashlib.blake2s(message, key=key, digest_size=16).digest()
+
+
+def initiation(public_key):
+    """A handshake initiation whose mac1 verifies and whose contents are random."""
+    body = struct.pack("<II", 1, random.getrandbits(32)) + os.urandom(32 + 48 + 28)
+    return body + mac1(public_key, body) + bytes(16)
+
+
+def random_bytes(_key, _captured):
+    return os.urandom(random.randrange(1, 1473))
+
+
+def wrong_mac1(_key, _captured):
+    return struct.pack("<I", 1) + os.urandom(144)
+
+
+def other_types(_key, _captured):
+    kind, length = random.choice([(2, 92), (3, 64), (4, 32), (4, 1456)])
+    return struct.pack("<I", kind) + os.urandom(length - 4)
+
+
+def misshapen(key, _captured):
+    """A good initiation cut short, made longer, or with a reserved byte set."""
+    good = initiation(key)
+    choice = random.randrange(3)
+    if choice == 0:
+        return good[: random.randrange(0, len(good))]
+    if choice == 1:
+        return good + os.urandom(random.randrange(1, 64))
+    body = struct.pack("<I", 1 | random.randrange(1, 1 << 24) << 8) + good[4:116]
+    return body + mac1(key, body) + bytes(16)
+
+
+def replayed(_key, captured):
+    return random.choice(captured)
+
+
+def forged(_key, captured):
+    """A captured data packet with a later counter, or with one bit of its body changed."""
+    data = bytearray(random.choice([packet for packet in captured if packet[0] == 4]))
+    if random.randrange(2):
+        struct.pack_into("<Q", data, 8, struct.unpack_from("<Q", data, 8)[0] + random.getrandbits(40))
+    else:
+        data[random.randrange(16, len(data))] ^= 1 << random.randrange(8)
+    return bytes(data)
+
+
+STRANGE = {
+    "random": random_bytes,
+    "wrong-mac1": wrong_mac1,
+    "other-types": other_types,
+    "misshapen": misshapen,
+    "replayed": replayed,
+    "forged": forged,
+    "initiation": lambda key, _captured: initiation(key),
+}
+
+
+def strange(args):
+    """Packets of one kind from a list of addresses, paced by --rate if given."""
+    key = base64.b64decode(args.key)
+    captured = []
+    if args.captured:
+        with open(args.captured) as lines:
+            captured = [bytes.fromhex(line.strip()) for line in lines]
+    socks = []
+    for source in args.source:
+        sock = socket.socket(family(args.address), socket.SOCK_DGRAM)
+        sock.bind((source, 0))
+        sock.connect((args.address, args.port))
+        socks.append(sock)
+    make, count, begin = STRANGE[args.kind], 0, time.monotonic()
+    until = begin + args.seconds if args.seconds else float("inf")
+    while count < args.count and time.monotonic() < until:
+        try:
+            socks[count % len(socks)].send(make(key, captured))
+        except OSError:
+            pass
+        count += 1
+        if args.rate:
+            ahead = count / args.rate - (time.monotonic() - begin)
+            if ahead > 0.001:
+                time.sleep(ahead)
+    print("sent", count, args.kind)
+
+
+def capture(args):
+    """Writes the UDP payloads to or from a port, seen on a device, as lines of hex."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+    sock.bind((args.device, 3))
+    with open(args.out, "w", buffering=1) as out:
+        while True:
+            packet = sock.recv(65535)
+            if packet[0] >> 4 == 4 and packet[9] == 17:
+                at = (packet[0] & 15) * 4
+            elif packet[0] >> 4 == 6 and packet[6] == 17:
+                at = 40
+            else:
+                continue
+            source, destination, length = struct.unpack_from("!HHH", packet, at)
+            if args.port in (source, destination):
+                out.write(packet[at + 8 : at + length].hex() + "\n")
+
+
+# ---- descriptors handed to a WireGuard process ----------------------------------------------------
+
+
+def run_with_fds(args):
+    """Opens the TUN device and/or the configuration socket, then becomes the command."""
+    if args.tun:
+        tun = os.open("/dev/net/tun", os.O_RDWR)
+        flags = 0x1001 | (0x4000 if args.vnet_hdr else 0)  # IFF_TUN | IFF_NO_PI, IFF_VNET_HDR
+        fcntl.ioctl(tun, 0x400454CA, struct.pack("16sH22x", args.tun.encode(), flags))  # TUNSETIFF
+        os.set_inheritable(tun, True)
+        os.environ["WG_TUN_FD"] = str(tun)
+    if args.uapi:
+        os.makedirs(os.path.dirname(args.uapi), mode=0o755, exist_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        listener.bind(args.uapi)
+        listener.listen(16)
+        listener.set_inheritable(True)
+        os.environ["WG_UAPI_FD"] = str(listener.detach())
+    os.execvp(args.command[0], args.command)
+
+
+def hold(args):
+    """Clients of the configuration socket that send half a request and then nothing."""
+    socks = []
+    for text in args.text:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        sock.connect(args.path)
+        sock.sendall(text.encode().decode("unicode_escape").encode())
+        socks.append(sock)
+    print("holding", len(socks), flush=True)
+    time.sleep(600)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(required=True)
+
+    def command(function, name, *positional, **options):
+        sub = commands.add_parser(name, help=function.__doc__)
+        for argument in positional:
+            sub.add_argument(argument, type=int if argument == "port" else str)
+        for option, (kind, default) in options.items():
+            flag = "--" + option.replace("_", "-")
+            if kind is bool:
+                sub.add_argument(flag, action="store_true")
+            elif kind is list:
+                sub.add_argument(flag, nargs="+", default=default)
+            else:
+                sub.add_argument(flag, type=kind, default=default)
+        sub.set_defaults(function=function)
+        return sub
+
+    command(send, "send", "address", "port", bytes=(int, 0), until=(str, ""), rate=(float, 0))
+    command(receive, "receive", "port", "progress")
+    command(echo, "echo", "port")
+    command(ping, "ping", "address", "port", count=(int, 100), size=(int, 512), rate=(float, 500))
+    command(flood, "flood", "address", "port", size=(int, 1300), seconds=(float, 2))
+    sub = command(
+        strange,
+        "strange",
+        "address",
+        "port",
+        key=(str, ""),
+        source=(list, [""]),
+        count=(int, 1 << 62),
+        seconds=(float, 0),
+        rate=(float, 0),
+        captured=(str, ""),
+    )
+    sub.add_argument("kind", choices=sorted(STRANGE))
+    command(capture, "capture", "device", "port", "out")
+    sub = command(run_with_fds, "run-with-fds", tun=(str, ""), uapi=(str, ""), vnet_hdr=(bool, False))
+    sub.add_argument("command", nargs=argparse.REMAINDER)
+    sub = command(hold, "hold", "path")
+    sub.add_argument("text", nargs="+")
+
+    args = parser.parse_args()
+    return args.function(args)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
