@@ -103,7 +103,7 @@ bool Coalescer::add(MutableBytes packet) {
     start_super_packet(headers);
     return true;
   }
-  if (slot == kOpenFlows) slot = evict_oldest();
+  if (slot == kOpenFlows) slot = take_slot();
   open(slot, headers);
   return true;
 }
@@ -190,7 +190,10 @@ void Coalescer::close_all() {
   open_super_.fill(kNone);
 }
 
-std::size_t Coalescer::evict_oldest() {
+std::size_t Coalescer::take_slot() {
+  for (std::size_t slot = 0; slot < kOpenFlows; ++slot) {
+    if (open_super_[slot] == kNone) return slot;
+  }
   const std::size_t slot = next_evicted_;
   next_evicted_ = (slot + 1) % kOpenFlows;
   return slot;

@@ -128,7 +128,8 @@ class Coalescer {
   [[nodiscard]] std::size_t find_open(const Headers& headers);
   void close_pair(const Headers& headers);
   void close_all();
-  [[nodiscard]] std::size_t evict_oldest();
+  // A slot that is free, or else that of the flows in turn, whose super-packet is closed by it.
+  [[nodiscard]] std::size_t take_slot();
 
   void start_super_packet(const Headers& headers);
   void open(std::size_t slot, const Headers& headers);
