@@ -1,6 +1,6 @@
 // The choice of engines by what they do on this CPU: tables of CPU models would be wrong on the
 // next.
-#include <time.h>
+#include <ctime>
 
 #include <algorithm>
 #include <array>

@@ -5,7 +5,7 @@
 namespace xm {
 
 void SystemRandom::fill(MutableBytes out) {
-  randombytes_buf(out.data(), out.size());
+  if (!out.empty()) randombytes_buf(out.data(), out.size());
 }
 
 }  // namespace xm
