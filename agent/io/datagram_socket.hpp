@@ -16,6 +16,11 @@ namespace xm {
 
 class DatagramSocket;
 
+// The most datagrams that one segmented send takes on every kernel that has UDP_SEGMENT
+// (UDP_MAX_SEGMENTS in net/udp.h), and the largest UDP payload over IPv4.
+inline constexpr std::uint32_t kMaxSegments = 64;
+inline constexpr std::uint32_t kMaxUdpPayload = 65507;
+
 // How to reach one peer: published by the control thread, replaced whole when anything of it
 // changes, read by every worker. Only the GSO state is mutable.
 struct SendPath {
@@ -33,7 +38,7 @@ struct SendPath {
 };
 
 // Consecutive datagrams in one buffer for one destination, to leave in one send: all `segment_size`
-// long but the last, which may be shorter. At most 64 segments and 65,507 bytes.
+// long but the last, which may be shorter. At most kMaxSegments and kMaxUdpPayload.
 struct SendRun {
   const SendPath* path = nullptr;
   const std::uint8_t* data = nullptr;

@@ -17,6 +17,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/io/datagram_socket.hpp"
 #include "agent/io/rtnetlink.hpp"
 #include "agent/wire/vnet.hpp"
 
@@ -31,8 +32,6 @@ constexpr std::uint16_t kIflaGsoIpv4MaxSize = 63;
 // IP and TCP headers with timestamps, and what WireGuard adds (header 16, tag 16).
 constexpr std::uint32_t kTcpHeaders = 52;
 constexpr std::uint32_t kSealing = 32;
-constexpr std::uint32_t kMaxUdpPayload = 65507;
-constexpr std::uint32_t kMaxSegments = 64;
 
 const char* const kTunPath = "/dev/net/tun";
 

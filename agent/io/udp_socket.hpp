@@ -16,10 +16,6 @@
 
 namespace xm {
 
-// What UDP_SEGMENT takes in one send on every kernel that has it, and the largest UDP payload.
-inline constexpr std::uint32_t kMaxSegments = 64;
-inline constexpr std::uint32_t kMaxUdpPayload = 65507;
-
 // How long segmented sends stay off on a path that refused one.
 inline constexpr Duration kGsoRetryAfter = 30s;
 

@@ -1,0 +1,77 @@
+// A network namespace for one test: a thread that has left the machine's. It goes with the thread
+// and the sockets that were opened in it.
+#pragma once
+
+#include <fcntl.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <cstring>
+#include <functional>
+#include <string>
+#include <thread>
+
+#include "xdpmesh/fd.hpp"
+
+namespace xm::test {
+
+// Flags and MTU of an interface in the calling thread's namespace.
+inline bool set_up(const std::string& name, bool up) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  if (ioctl(socket.get(), SIOCGIFFLAGS, &request) != 0) return false;
+  request.ifr_flags =
+      static_cast<short>(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+  return ioctl(socket.get(), SIOCSIFFLAGS, &request) == 0;
+}
+
+inline bool set_interface_mtu(const std::string& name, int mtu) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  request.ifr_mtu = mtu;
+  return ioctl(socket.get(), SIOCSIFMTU, &request) == 0;
+}
+
+inline int interface_mtu(const std::string& name) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM, 0));
+  ifreq request{};
+  name.copy(request.ifr_name, IFNAMSIZ - 1);
+  return ioctl(socket.get(), SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : -1;
+}
+
+inline Fd current_namespace() {
+  return Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+}
+
+// Runs `body` in a fresh namespace whose loopback is up; false when that is not permitted.
+inline bool in_own_namespace(const std::function<void()>& body) {
+  bool entered = false;
+  std::thread inside([&] {
+    entered = unshare(CLONE_NEWNET) == 0 && set_up("lo", true);
+    if (entered) body();
+  });
+  inside.join();
+  return entered;
+}
+
+// Runs `body` in the namespace of `descriptor`, in a thread of its own.
+inline void in_namespace(int descriptor, const std::function<void()>& body) {
+  std::thread inside([&] {
+    if (setns(descriptor, CLONE_NEWNET) == 0) body();
+  });
+  inside.join();
+}
+
+}  // namespace xm::test
+
+// Skips the case where namespaces are not permitted.
+#define XM_NEEDS_NAMESPACES()                                                     \
+  do {                                                                            \
+    if (!::xm::test::in_own_namespace([] {})) {                                   \
+      XM_SKIP("no permission to make a network namespace (needs CAP_SYS_ADMIN)"); \
+    }                                                                             \
+  } while (false)
