@@ -1,0 +1,97 @@
+#include "agent/cli/completion.hpp"
+
+namespace xm {
+namespace {
+
+constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
+_xdp_mesh() {
+  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
+  local start='--foreground --workers --aead --busy-poll --mtu --log-level --help'
+  local words
+  case $previous in
+    --aead) words='auto ipsec-mb libsodium openssl' ;;
+    --log-level) words='silent error info verbose' ;;
+    --workers|--busy-poll|--mtu) return ;;
+    *)
+      case ${COMP_WORDS[1]} in
+        status)
+          words="--json --help $(for s in /run/xdp-mesh/*.sock; do
+            [[ -e $s ]] && s=${s##*/} && echo "${s%.sock}"; done)" ;;
+        completion) words='bash zsh fish --help' ;;
+        run) words=$start ;;
+        *) words="$start --version"
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status completion' ;;
+      esac ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -F _xdp_mesh xdp-mesh
+)script";
+
+constexpr std::string_view kZsh = R"script(#compdef xdp-mesh
+# zsh completion for xdp-mesh
+_xdp_mesh() {
+  local -a start=(
+    '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
+    '--workers[worker threads]:number:'
+    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb libsodium openssl)'
+    '--busy-poll[microseconds to poll the network card]:microseconds:'
+    '--mtu[MTU of the interface]:bytes:'
+    '--log-level[how much to log]:level:(silent error info verbose)'
+    '(-h --help)'{-h,--help}'[print help]'
+  )
+  case ${words[2]} in
+    run) shift words; (( CURRENT-- )); _arguments $start '1:interface:' ;;
+    status)
+      shift words; (( CURRENT-- ))
+      _arguments '--json[print JSON]' '(-h --help)'{-h,--help}'[print help]' \
+        '1:interface:(${(@)${(@)${(@f)"$(print -l /run/xdp-mesh/*.sock(N))"}:t}%.sock})' ;;
+    completion)
+      shift words; (( CURRENT-- ))
+      _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
+    *) _arguments $start '--version[print the version]' \
+         '1:interface or command:(run status completion)' ;;
+  esac
+}
+if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
+)script";
+
+constexpr std::string_view kFish = R"script(# fish completion for xdp-mesh
+function __xdp_mesh_agents
+  for socket in /run/xdp-mesh/*.sock
+    basename $socket .sock
+  end
+end
+set -l start "not __fish_seen_subcommand_from status completion"
+complete -c xdp-mesh -f
+complete -c xdp-mesh -s h -l help -d 'Print help'
+complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
+complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
+complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
+complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
+complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
+complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
+complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb libsodium openssl' -d 'AEAD engine'
+complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the network card'
+complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
+complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -a '(__xdp_mesh_agents)'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
+)script";
+
+}  // namespace
+
+std::string_view completion_script(Shell shell) {
+  switch (shell) {
+    case Shell::zsh:
+      return kZsh;
+    case Shell::fish:
+      return kFish;
+    case Shell::bash:
+      break;
+  }
+  return kBash;
+}
+
+}  // namespace xm

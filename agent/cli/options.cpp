@@ -1,0 +1,211 @@
+#include "agent/cli/options.hpp"
+
+#include <net/if.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+
+#include "xdpmesh/version.hpp"
+
+namespace xm {
+namespace {
+
+constexpr int kWrongUse = 2;
+
+constexpr const char* kDescription =
+    "xdp-mesh: a WireGuard agent in user space.\n"
+    "\n"
+    "  xdp-mesh [OPTIONS] IFNAME   makes the tunnel device IFNAME and runs in the background\n"
+    "                              once wg(8) can configure it. Removing the device, or\n"
+    "                              SIGTERM, ends it.\n"
+    "\n"
+    "A drop-in for wireguard-go:  WG_QUICK_USERSPACE_IMPLEMENTATION=xdp-mesh wg-quick up wg0";
+
+constexpr const char* kFooter =
+    "Environment (options win over it):\n"
+    "  WG_PROCESS_FOREGROUND=1     as --foreground\n"
+    "  WG_THREADS=N                as --workers N\n"
+    "  LOG_LEVEL=LEVEL             as --log-level LEVEL; debug is verbose\n"
+    "  WG_TUN_FD=FD                an open TUN device to use instead of making one\n"
+    "  WG_UAPI_FD=FD               a listening Unix socket to use for the configuration\n"
+    "\n"
+    "Files:\n"
+    "  /var/run/wireguard/IFNAME.sock   configuration socket, for wg(8)\n"
+    "  /run/xdp-mesh/IFNAME.sock        control socket, for `xdp-mesh status`\n"
+    "\n"
+    "Exit status: 0 success, 1 failure, 2 wrong use.";
+
+// What the start form takes, as text: judged after CLI11, together with the environment.
+struct StartArguments {
+  std::string interface;
+  bool foreground = false;
+  std::uint32_t workers = 0;
+  std::string aead = "auto";
+  std::uint32_t busy_poll = 0;
+  std::uint32_t mtu = 0;
+  std::string log_level;
+};
+
+void add_start_options(CLI::App& app, StartArguments& start) {
+  app.add_option("IFNAME", start.interface, "Name of the interface, at most 15 bytes");
+  app.add_flag("-f,--foreground", start.foreground, "Stay in the foreground, log to stderr");
+  app.add_option("--workers", start.workers,
+                 "Worker threads (default: one a core of the CPU affinity and quota, at most 8)")
+      ->type_name("N")
+      ->check(CLI::Range(std::uint32_t{1}, kMaxWorkers));
+  app.add_option("--aead", start.aead,
+                 "Engine for ChaCha20-Poly1305: auto (measured at start), ipsec-mb, libsodium or "
+                 "openssl")
+      ->type_name("ENGINE")
+      ->check(CLI::IsMember({"auto", "ipsec-mb", "libsodium", "openssl"}));
+  app.add_option("--busy-poll", start.busy_poll,
+                 "Let the kernel poll the network card for so many microseconds before a receive "
+                 "sleeps; 50 is a good value (default: 0, off)")
+      ->type_name("US")
+      ->check(CLI::Range(0U, 1'000'000U));
+  app.add_option("--mtu", start.mtu, "MTU of the interface (default: 1420)")
+      ->type_name("N")
+      ->check(CLI::Range(68U, 65535U));
+  app.add_option("--log-level", start.log_level, "silent, error, info (default) or verbose")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"silent", "error", "info", "verbose", "debug"}));
+}
+
+std::optional<LogLevel> parse_log_level(std::string_view name) {
+  if (name == "silent") return LogLevel::silent;
+  if (name == "error") return LogLevel::error;
+  if (name == "info") return LogLevel::info;
+  if (name == "verbose" || name == "debug") return LogLevel::verbose;
+  return std::nullopt;
+}
+
+Message wrong_use(const std::string& what) {
+  return {"xdp-mesh: " + what + "\nTry `xdp-mesh --help`.\n", kWrongUse};
+}
+
+// Sets `value` from a variable that holds a number from `least` to `most`, if it is set. Returns
+// what is wrong, or nothing.
+template <typename T>
+std::string read_number(const Environment& environment, const char* name, T least, T most,
+                        std::optional<T>& value) {
+  const auto text = environment(name);
+  if (!text) return {};
+  T number = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  if (error != std::errc{} || end != text->data() + text->size() || number < least ||
+      number > most) {
+    return std::string(name) + ": expected a number from " + std::to_string(least) + " to " +
+           std::to_string(most) + ", got '" + *text + "'";
+  }
+  value = number;
+  return {};
+}
+
+Command start_command(const StartArguments& arguments, const Environment& environment) {
+  if (arguments.interface.empty()) {
+    return wrong_use("expected the name of an interface, as in `xdp-mesh wg0`");
+  }
+  if (const std::string fault = interface_name_fault(arguments.interface); !fault.empty()) {
+    return wrong_use("'" + arguments.interface + "' is no name for an interface: " + fault);
+  }
+  StartCommand start;
+  NodeOptions& node = start.node;
+  node.interface = arguments.interface;
+  start.foreground = arguments.foreground || environment("WG_PROCESS_FOREGROUND") == "1";
+
+  std::optional<std::uint32_t> threads;
+  for (const std::string& fault :
+       {read_number(environment, "WG_THREADS", 1U, kMaxWorkers, threads),
+        read_number(environment, "WG_TUN_FD", 0, INT32_MAX, node.tun_fd),
+        read_number(environment, "WG_UAPI_FD", 0, INT32_MAX, node.uapi_fd)}) {
+    if (!fault.empty()) return wrong_use(fault);
+  }
+  node.workers = arguments.workers != 0 ? arguments.workers : threads.value_or(0);
+  node.aead = parse_aead_name(arguments.aead);  // "auto" is none of them
+  node.busy_poll_microseconds = arguments.busy_poll;
+  if (arguments.mtu != 0) node.mtu = arguments.mtu;
+  // Other programs use LOG_LEVEL too: a level that is not ours is no error.
+  const std::string level =
+      arguments.log_level.empty() ? environment("LOG_LEVEL").value_or("") : arguments.log_level;
+  node.log_level = parse_log_level(level).value_or(LogLevel::info);
+  return start;
+}
+
+}  // namespace
+
+std::string interface_name_fault(std::string_view name) {
+  if (name.empty() || name.size() >= IF_NAMESIZE) return "it must have 1 to 15 bytes";
+  if (name == "." || name == "..") return "the kernel reserves it";
+  const auto forbidden = [](char c) {
+    return c == '/' || c == ':' || c == '%' || static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
+  };
+  if (std::any_of(name.begin(), name.end(), forbidden)) {
+    return "it must not contain /, :, %, spaces or control characters";
+  }
+  return {};
+}
+
+Command parse_command_line(const std::vector<std::string>& arguments,
+                           const Environment& environment) {
+  CLI::App app(kDescription, "xdp-mesh");
+  app.get_formatter()->column_width(30);
+  app.set_help_flag("-h,--help", "Print this help and exit");
+  app.set_version_flag("--version", "xdp-mesh " + std::string(kVersion),
+                       "Print the version and exit");
+  app.footer(kFooter);
+  app.require_subcommand(0, 1);
+
+  StartArguments top;
+  StartArguments run;
+  add_start_options(app, top);
+  CLI::App* run_app = app.add_subcommand(
+      "run", "Start an agent: the same as without `run`, for any IFNAME (`run status`)");
+  add_start_options(*run_app, run);
+  run_app->footer(kFooter);
+
+  StatusCommand status;
+  CLI::App* status_app = app.add_subcommand(
+      "status", "Show what running agents do: workers, engines, offloads, peers, drops");
+  status_app->add_option("IFNAME", status.interface, "The interface (default: every agent's)");
+  status_app->add_flag("--json", status.json, "One JSON object a line, one line an agent");
+
+  CompletionCommand completion;
+  const std::map<std::string, Shell> shells{
+      {"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}};
+  std::string shell;
+  CLI::App* completion_app = app.add_subcommand(
+      "completion", "Print completions for a shell, as in\n`eval \"$(xdp-mesh completion bash)\"`");
+  completion_app->add_option("SHELL", shell, "bash, zsh or fish")
+      ->required()
+      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
+  } catch (const CLI::CallForVersion& version) {
+    return Message{std::string(version.what()) + "\n", 0};
+  } catch (const CLI::CallForHelp&) {
+    return Message{app.help(), 0};
+  } catch (const CLI::ParseError& error) {
+    return wrong_use(error.what());
+  }
+  if (!app.get_subcommands().empty()) {
+    for (const CLI::Option* option : app.get_options()) {
+      if (option->count() != 0) {
+        return wrong_use(option->get_name() + " stands before the subcommand `" +
+                         app.get_subcommands().front()->get_name() + "`: expected it after");
+      }
+    }
+  }
+  if (run_app->parsed()) return start_command(run, environment);
+  if (status_app->parsed()) return status;
+  if (completion_app->parsed()) {
+    completion.shell = shells.at(shell);
+    return completion;
+  }
+  return start_command(top, environment);
+}
+
+}  // namespace xm

@@ -1,0 +1,51 @@
+// From the command line and the environment to what the program is asked to do.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "agent/ctl/node_options.hpp"
+
+namespace xm {
+
+// Start an agent for one interface.
+struct StartCommand {
+  NodeOptions node;
+  bool foreground = false;
+};
+
+struct StatusCommand {
+  std::string interface;  // empty: every running agent
+  bool json = false;
+};
+
+enum class Shell : std::uint8_t { bash, zsh, fish };
+
+struct CompletionCommand {
+  Shell shell = Shell::bash;
+};
+
+// Nothing but a text: help or version (exit 0, for stdout), or what is wrong with the use (exit 2,
+// for stderr).
+struct Message {
+  std::string text;  // with its final newline
+  int exit_code = 0;
+};
+
+using Command = std::variant<StartCommand, StatusCommand, CompletionCommand, Message>;
+
+// The value of an environment variable, if it is set and not empty.
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+
+// `arguments` without the program's name.
+[[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,
+                                         const Environment& environment);
+
+// Why the kernel would not take this as the name of an interface; empty when it would.
+[[nodiscard]] std::string interface_name_fault(std::string_view name);
+
+}  // namespace xm

@@ -1,0 +1,156 @@
+#include "agent/cli/status_client.hpp"
+
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+#include <vector>
+
+#include "agent/ctl/control_server.hpp"
+#include "agent/ctl/status.hpp"
+#include "agent/ctl/unix_listener.hpp"
+
+namespace xm {
+namespace {
+
+constexpr int kPatienceMilliseconds = 5000;
+constexpr std::size_t kMaxReply = std::size_t{256} << 20;
+constexpr std::string_view kSuffix = ".sock";
+
+// The names of all control sockets, sorted.
+std::vector<std::string> list_agents(const std::string& directory) {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    const std::string file = entry->path().filename().string();
+    if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+std::string join(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
+}
+
+// Which socket is meant by an interface's name: the one of this network namespace, or the full
+// name, or the only one of another namespace.
+Result<std::string> find_agent(const std::string& interface, const std::string& directory) {
+  const std::vector<std::string> names = list_agents(directory);
+  const auto is_there = [&](const std::string& name) {
+    return std::find(names.begin(), names.end(), name) != names.end();
+  };
+  if (const std::string ours = control_socket_name(interface); is_there(ours)) return ours;
+  if (is_there(interface)) return interface;
+  std::vector<std::string> elsewhere;
+  for (const std::string& name : names) {
+    if (name.starts_with(interface + "@")) elsewhere.push_back(name);
+  }
+  if (elsewhere.size() == 1) return elsewhere.front();
+  if (!elsewhere.empty()) {
+    return Error{"agents for " + interface +
+                 " run in several network namespaces: expected one of " + join(elsewhere)};
+  }
+  return Error{"no agent runs for " + interface + ": there is no " + directory + "/" + interface +
+               ".sock" + (names.empty() ? "" : "; running: " + join(names))};
+}
+
+Error explain(const Error& error, const std::string& socket_path) {
+  switch (error.os_errno) {
+    case EACCES:
+    case EPERM:
+      return Error{"no permission for " + socket_path + ": run as root", error.os_errno};
+    case ECONNREFUSED:
+      return Error{"the agent of " + socket_path + " was killed: nothing answers there",
+                   error.os_errno};
+    default:
+      return error;
+  }
+}
+
+Result<std::string> show_one(const std::string& name, const std::string& directory, bool json) {
+  auto reply = request_status(directory + "/" + name + std::string(kSuffix));
+  if (!reply) return reply.error();
+  // Also of JSON: a reply that is an error is no data.
+  auto text = status_text(reply.value());
+  if (json && (text || reply.value().find("\"error\"") == std::string::npos)) {
+    return reply.value() + "\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+Result<std::string> request_status(const std::string& socket_path) {
+  const auto socket = connect_to_unix_path(socket_path);
+  if (!socket) return explain(socket.error(), socket_path);
+  constexpr std::string_view kRequest = "{\"request\":\"status\"}\n";
+  const int fd = socket.value().get();
+  if (::send(fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) !=
+      static_cast<ssize_t>(kRequest.size())) {
+    return errno_error("cannot send to " + socket_path);
+  }
+  std::string reply;
+  std::array<char, 65536> piece;
+  while (reply.size() < kMaxReply) {
+    pollfd readable{fd, POLLIN, 0};
+    if (::poll(&readable, 1, kPatienceMilliseconds) == 0) {
+      return Error{"the agent of " + socket_path + " does not answer"};
+    }
+    const ssize_t got = ::recv(fd, piece.data(), piece.size(), 0);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (got < 0) return errno_error("cannot read from " + socket_path);
+    if (got == 0) return Error{"the agent of " + socket_path + " went away in its reply"};
+    reply.append(piece.data(), static_cast<std::size_t>(got));
+    if (reply.back() == '\n') {
+      reply.pop_back();
+      return reply;
+    }
+  }
+  return Error{"the reply of " + socket_path + " is larger than " + std::to_string(kMaxReply) +
+               " bytes"};
+}
+
+int show_status(const StatusCommand& command, const std::string& directory, std::FILE* out,
+                std::FILE* err) {
+  std::vector<std::string> names;
+  if (command.interface.empty()) {
+    names = list_agents(directory);
+    if (names.empty()) {
+      std::fprintf(err, "xdp-mesh: no agent runs: there is no socket in %s\n", directory.c_str());
+      return 1;
+    }
+  } else {
+    auto name = find_agent(command.interface, directory);
+    if (!name) {
+      std::fprintf(err, "xdp-mesh: %s\n", name.error().what.c_str());
+      return 1;
+    }
+    names.push_back(std::move(name).value());
+  }
+  int exit_code = 0;
+  bool first = true;
+  for (const std::string& name : names) {
+    const auto text = show_one(name, directory, command.json);
+    if (!text) {
+      std::fprintf(err, "xdp-mesh: %s\n", text.error().what.c_str());
+      exit_code = 1;
+      continue;
+    }
+    if (!first && !command.json) std::fputs("\n", out);
+    first = false;
+    std::fputs(text.value().c_str(), out);
+  }
+  if (std::fflush(out) != 0) return 1;
+  return exit_code;
+}
+
+}  // namespace xm

@@ -1,0 +1,54 @@
+// xdp-mesh: parse, then do the one thing that is asked for.
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "agent/cli/completion.hpp"
+#include "agent/cli/daemon.hpp"
+#include "agent/cli/options.hpp"
+#include "agent/cli/status_client.hpp"
+#include "agent/node.hpp"
+#include "xdpmesh/log.hpp"
+
+namespace {
+
+std::optional<std::string> environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
+  if (value == nullptr || *value == '\0') return std::nullopt;
+  return value;
+}
+
+struct Dispatch {
+  int operator()(const xm::StartCommand& start) const {
+    xm::log::level = start.node.log_level;
+    const xm::Body body = [&](const xm::ReadyNotifier& ready) {
+      return xm::run_node(start.node, ready);
+    };
+    return start.foreground ? xm::run_in_foreground(body) : xm::run_as_daemon(body);
+  }
+  int operator()(const xm::StatusCommand& status) const {
+    return xm::show_status(status, xm::NodeOptions{}.control_directory, stdout, stderr);
+  }
+  int operator()(const xm::CompletionCommand& completion) const {
+    return print(stdout, xm::completion_script(completion.shell), 0);
+  }
+  int operator()(const xm::Message& message) const {
+    return print(message.exit_code == 0 ? stdout : stderr, message.text, message.exit_code);
+  }
+
+  // Output that does not arrive (a full disk) is a failure.
+  static int print(std::FILE* to, std::string_view text, int exit_code) {
+    std::fwrite(text.data(), 1, text.size(), to);
+    return std::fflush(to) == 0 ? exit_code : 1;
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  return std::visit(Dispatch{}, xm::parse_command_line(arguments, environment));
+}
