@@ -1,9 +1,29 @@
 // The node: owns the device, the sockets, the workers and the control thread of one interface.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
 
+#include "agent/crypto/random.hpp"
+#include "agent/ctl/control_server.hpp"
+#include "agent/ctl/controller.hpp"
 #include "agent/ctl/node_options.hpp"
+#include "agent/ctl/uapi_server.hpp"
+#include "agent/io/link_watcher.hpp"
+#include "agent/io/network_watcher.hpp"
+#include "agent/io/poller.hpp"
+#include "agent/io/syscalls.hpp"
+#include "agent/io/tun_device.hpp"
+#include "agent/node_busy.hpp"
+#include "agent/node_core.hpp"
+#include "agent/node_sockets.hpp"
+#include "agent/path/worker.hpp"
+#include "agent/peer/engine.hpp"
+#include "xdpmesh/grace.hpp"
 #include "xdpmesh/result.hpp"
 
 namespace xm {
@@ -15,5 +35,94 @@ namespace xm {
 // The caller has blocked SIGTERM and SIGINT and started no thread: the node takes them from a
 // signalfd.
 int run_node(const NodeOptions& options, const std::function<void(const Status&)>& ready);
+
+// Thread: everything here on the control thread; the workers run from start() to the destructor.
+class Node final : public Controller {
+ public:
+  // Opens the device and the sockets of the control side and starts the workers.
+  [[nodiscard]] static Result<std::unique_ptr<Node>> create(const NodeOptions& options);
+  ~Node() override;
+
+  // Returns the exit code.
+  int run();
+
+  [[nodiscard]] Status apply(InterfaceChange&& change) override;
+  [[nodiscard]] InterfaceView view() override;
+  [[nodiscard]] StatusView status() override;
+
+ private:
+  // What is decided before anything runs.
+  struct Plan {
+    NodeOptions options;
+    std::size_t workers = 1;
+    AeadChoice aead;
+  };
+
+  Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller,
+       std::unique_ptr<AeadEngine> control_aead);
+
+  // node_start.cpp
+  [[nodiscard]] static Result<Plan> make_plan(const NodeOptions& options);
+  [[nodiscard]] Status start_workers();
+  [[nodiscard]] Status open_watchers();
+  [[nodiscard]] Status open_servers();
+
+  // node.cpp
+  void serve(Poller::Token token, const Moment& at);
+  void take_signal();
+  [[nodiscard]] Instant next_wake_up() const;
+  void follow_link(const Moment& at);
+  void follow_network(const Moment& at);
+  void bring_up(const Moment& at);
+  void take_down(const Moment& at);
+  [[nodiscard]] Status change_port(std::uint16_t port);
+  void tend_sockets(const Moment& at);
+  void rank_peers();
+  [[nodiscard]] UdpOptions udp_options() const;
+  [[nodiscard]] Moment moment() const { return {clock_.now(), clock_.wall()}; }
+
+  // node_status.cpp
+  void describe_workers(StatusView& view) const;
+  void describe_sockets(StatusView& view) const;
+  void describe_peers(StatusView& view, Instant now);
+  void describe_fallbacks(StatusView& view) const;
+
+  // In order of life: what is used outlives its users.
+  Plan plan_;
+  SystemClock clock_;
+  SystemRandom random_;
+  KernelSyscalls syscalls_;
+  Instant started_;
+  Poller poller_;
+  std::unique_ptr<WakeUp> wake_;
+  TunDevice tun_;
+  std::atomic<std::uint32_t> mtu_{kDefaultTunMtu};
+  Grace grace_;  // one reader a worker, one for the control thread's own Tx
+  PathCounters control_counters_;
+  Engine engine_;
+  PathContext context_;
+  ControlPort control_port_;
+  std::unique_ptr<AeadEngine> control_aead_;
+  Tx control_tx_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::unique_ptr<NodeSockets> sockets_;
+  std::unique_ptr<NodeCore> core_;
+  std::unique_ptr<LinkWatcher> link_;
+  std::optional<NetworkWatcher> network_;
+  std::unique_ptr<UapiServer> uapi_;
+  std::unique_ptr<ControlServer> control_;
+  Fd signals_;
+
+  // Configuration and state.
+  std::uint16_t listen_port_ = 0;  // as configured, or as chosen when that was 0
+  std::uint32_t mark_ = 0;
+  bool is_up_ = false;
+  Instant retry_bind_at_ = kFarFuture;
+  Instant rank_at_ = kFarFuture;
+  bool sockets_wait_ = false;  // something closes
+  BusyPeers busy_{NodeSockets::kMaxConnected};
+  bool stopping_ = false;
+  int exit_code_ = 0;
+};
 
 }  // namespace xm

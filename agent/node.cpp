@@ -1,0 +1,214 @@
+#include "agent/node.hpp"
+
+#include <sys/signalfd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <utility>
+
+#include "agent/node_tokens.hpp"
+#include "xdpmesh/log.hpp"
+
+namespace xm {
+namespace {
+
+// How often the peers are ranked by traffic while there is some.
+constexpr Duration kRankInterval = 1s;
+// How often a port that was taken when the interface came up is tried again.
+constexpr Duration kBindRetryInterval = 1s;
+// How soon to look again at sockets that workers are letting go of.
+constexpr Duration kReapInterval = 20ms;
+
+}  // namespace
+
+int run_node(const NodeOptions& options, const std::function<void(const Status&)>& ready) {
+  auto node = Node::create(options);
+  if (!node) {
+    ready(node.error());
+    return 1;
+  }
+  ready({});
+  return (*node)->run();
+}
+
+int Node::run() {
+  follow_link(moment());
+  bool more = false;
+  while (!stopping_) {
+    wake_->arm();
+    Moment at = moment();
+    more = core_->turn(at) || more;  // what was posted before the bell was armed
+    const auto events =
+        more ? poller_.wait(Duration::zero()) : poller_.wait_until(next_wake_up(), at.now);
+    wake_->disarm();
+    at = moment();
+    for (const Poller::Ready& event : events) serve(event.token, at);
+    more = core_->turn(at);
+    tend_sockets(at);
+  }
+  log::info("stopped");
+  return exit_code_;
+}
+
+Instant Node::next_wake_up() const {
+  const Instant now = clock_.now();
+  Instant next = std::min({engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_});
+  if (sockets_wait_) next = std::min(next, now + kReapInterval);
+  if (link_->interval() != Duration::max()) next = std::min(next, now + link_->interval());
+  return next;
+}
+
+void Node::serve(Poller::Token token, const Moment& at) {
+  switch (token) {
+    case node_token::kSignals:
+      return take_signal();
+    case node_token::kLink:
+      return follow_link(at);
+    case node_token::kNetwork:
+      return network_->read(at.now);
+    case node_token::kUapi:
+      return uapi_->dispatch(at.now);
+    case node_token::kControl:
+      return control_->dispatch(at.now);
+    default:
+      return;  // the bell: the turn that follows is the answer
+  }
+}
+
+void Node::take_signal() {
+  signalfd_siginfo signal{};
+  while (read(signals_.get(), &signal, sizeof signal) == sizeof signal) stopping_ = true;
+}
+
+void Node::follow_link(const Moment& at) {
+  const LinkChanges changes = link_->refresh();
+  const LinkState& state = link_->state();
+  if (state.gone) {
+    log::info("TUN device was deleted: stopping");
+    stopping_ = true;
+    return;
+  }
+  if (state.mtu != 0 && state.mtu != mtu_.load(std::memory_order_relaxed)) {
+    mtu_.store(state.mtu, std::memory_order_relaxed);
+  }
+  if (state.mtu != 0 && (changes.mtu || changes.moved || !is_up_)) {
+    if (Status fitted = tun_.fit_gso_to_mtu(state.name, state.mtu); !fitted) {
+      log::verbose("gso_max_size: " + fitted.error().what);
+    }
+  }
+  if (state.up && !is_up_) bring_up(at);
+  if (!state.up && is_up_) take_down(at);
+}
+
+void Node::follow_network(const Moment& at) {
+  if (!network_->take_change(at.now)) return;
+  engine_.clear_sources();
+  core_->carry_out(at);
+  sockets_->reconnect_all();
+  core_->publish_all_paths();
+}
+
+void Node::bring_up(const Moment& at) {
+  retry_bind_at_ = kFarFuture;
+  if (Status opened = sockets_->open(listen_port_, udp_options()); !opened) {
+    log::error("interface is up, but " + opened.error().what + "; trying again every second");
+    retry_bind_at_ = at.now + kBindRetryInterval;
+    return;
+  }
+  is_up_ = true;
+  listen_port_ = sockets_->listeners()->port();
+  core_->publish_all_paths();
+  engine_.set_interface_up(true, at);
+  core_->carry_out(at);
+  log::verbose("interface is up, listening on port " + std::to_string(listen_port_));
+}
+
+void Node::take_down(const Moment& at) {
+  is_up_ = false;
+  retry_bind_at_ = kFarFuture;
+  engine_.set_interface_up(false, at);
+  core_->carry_out(at);
+  sockets_->close();
+  core_->publish_all_paths();
+  log::verbose("interface is down");
+}
+
+// While the interface is up the old port goes on working until the new one is open. While it is
+// down the port is only tried, so that a taken one is an error now and not later.
+Status Node::change_port(std::uint16_t port) {
+  if (port == listen_port_ && (port != 0 || !is_up_)) return {};
+  if (!is_up_) {
+    auto trial = UdpListeners::open(port, udp_options(), syscalls_);
+    if (!trial) return trial.error();
+    listen_port_ = port;
+    return {};
+  }
+  if (Status opened = sockets_->open(port, udp_options()); !opened) return opened;
+  listen_port_ = sockets_->listeners()->port();
+  engine_.clear_sources();
+  core_->publish_all_paths();
+  return {};
+}
+
+Status Node::apply(InterfaceChange&& change) {
+  const Moment at = moment();
+  if (change.listen_port) {
+    if (Status changed = change_port(*change.listen_port); !changed) return changed;
+  }
+  if (change.fwmark) {
+    mark_ = *change.fwmark;
+    if (Status set = sockets_->set_mark(mark_); !set) return set;
+  }
+  Status applied = engine_.apply(std::move(change), at);
+  core_->carry_out(at);
+  return applied;
+}
+
+InterfaceView Node::view() {
+  InterfaceView view = engine_.view();
+  view.listen_port = listen_port_;
+  view.fwmark = mark_;
+  return view;
+}
+
+UdpOptions Node::udp_options() const {
+  UdpOptions options;
+  options.mark = mark_;
+  options.busy_poll_microseconds = static_cast<int>(plan_.options.busy_poll_microseconds);
+  return options;
+}
+
+void Node::tend_sockets(const Moment& at) {
+  follow_network(at);
+  if (link_->interval() != Duration::max()) follow_link(at);
+  if (retry_bind_at_ <= at.now) bring_up(at);
+  if (core_->take_traffic_seen() && rank_at_ == kFarFuture) rank_at_ = at.now + kRankInterval;
+  if (rank_at_ <= at.now) {
+    rank_peers();
+    rank_at_ = busy_.traffic() ? at.now + kRankInterval : kFarFuture;
+  }
+  sockets_wait_ = sockets_->reap();
+  for (const auto& worker : workers_) {
+    if (worker->tun_is_gone()) follow_link(at);
+  }
+}
+
+void Node::rank_peers() {
+  std::vector<BusySample> samples;
+  engine_.for_each_peer([&](const Peer& peer) {
+    const std::uint64_t bytes = peer.sent_bytes.load(std::memory_order_relaxed) +
+                                peer.received_bytes.load(std::memory_order_relaxed);
+    samples.push_back({peer.id, bytes, sockets_->is_connected(peer.id)});
+  });
+  const BusyChanges changes = busy_.update(samples);
+  for (const PeerId peer : changes.disconnect) {
+    sockets_->disconnect(peer);
+    core_->publish_path(peer);
+  }
+  for (const PeerId peer : changes.connect) {
+    const PeerRoute route = engine_.route(peer);
+    if (route.is_set() && sockets_->connect(peer, route)) core_->publish_path(peer);
+  }
+}
+
+}  // namespace xm
