@@ -1,6 +1,6 @@
-# The doctest binaries. Every test case is one CTest test, named <kind>.<test case>; a case that cannot
+# The doctest binaries. Every test case is one CTest test, named <kind>.[<folder>.]<test case>; a case that cannot
 # run here prints "skipped: <reason>" (tests/support/skip.hpp) and is reported as such.
-include(doctest)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)
 if(support)
@@ -17,7 +17,7 @@ target_link_libraries(xm_test_main PUBLIC xm_base xm_dep_crypto doctest::doctest
 # What runs under the sanitizers too.
 add_custom_target(xm_tests)
 
-# xm_test_binary(NAME PREFIX TIMEOUT SECONDS sources...)
+# xm_test_binary(NAME PREFIX SECONDS sources...)
 function(xm_test_binary name prefix seconds)
   if(NOT ARGN)
     return()
@@ -25,9 +25,17 @@ function(xm_test_binary name prefix seconds)
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE xm_test_main xm_test_support)
   target_compile_definitions(${name} PRIVATE XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  doctest_discover_tests(${name} TEST_PREFIX "${prefix}."
-    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR}
-    PROPERTIES TIMEOUT ${seconds} SKIP_REGULAR_EXPRESSION "skipped: ")
+  # The list of cases is made whenever the binary is, and CTest reads it when it runs.
+  set(cases ${PROJECT_BINARY_DIR}/${name}.ctest.cmake)
+  add_custom_command(TARGET ${name} POST_BUILD BYPRODUCTS ${cases}
+    COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/cmake/discover_tests.py
+            $<TARGET_FILE:${name}> ${prefix} ${seconds} ${PROJECT_SOURCE_DIR} ${cases}
+    VERBATIM)
+  file(WRITE ${PROJECT_BINARY_DIR}/${name}.include.cmake
+    "if(EXISTS \"${cases}\")\n  include(\"${cases}\")\n"
+    "else()\n  add_test(${prefix}.not_built ${name}_is_not_built)\nendif()\n")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES
+    ${PROJECT_BINARY_DIR}/${name}.include.cmake)
 endfunction()
 
 file(GLOB_RECURSE unit CONFIGURE_DEPENDS tests/unit/*_test.cpp)
