@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::uint32_t kMaxLength = 65535;
 constexpr std::uint16_t kMaxDatagrams = 64;  // UDP_GRO_CNT_MAX, net/ipv4/udp_offload.c
+constexpr std::uint64_t kHashFactor = 0x9e3779b97f4a7c15;  // 2^64 / golden ratio
 constexpr std::uint8_t kEndFlags = tcp::kFin | tcp::kPsh;
+constexpr unsigned kFlagsThatMayDiffer = kEndFlags | tcp::kCwr;
 constexpr std::uint8_t kNeverJoined = tcp::kSyn | tcp::kRst | tcp::kUrg;
 
 bool same_bytes(const std::uint8_t* a, const std::uint8_t* b, std::size_t length) {
@@ -30,8 +32,7 @@ std::uint32_t raw32(const std::uint8_t* at) {
 }
 
 std::uint32_t mix(std::uint64_t addresses, std::uint32_t ports) {
-  constexpr std::uint64_t kGolden = 0x9e3779b97f4a7c15;
-  return static_cast<std::uint32_t>(((addresses ^ ports) * kGolden) >> 32);
+  return static_cast<std::uint32_t>(((addresses ^ ports) * kHashFactor) >> 32);
 }
 
 // Conditions on two headers of one flow.
@@ -58,13 +59,12 @@ bool id_may_start(const std::uint8_t* first, const std::uint8_t* second) {
 
 // [8], without the sequence number.
 bool same_tcp_header(const std::uint8_t* first, const std::uint8_t* next, std::size_t length) {
-  constexpr unsigned kMayDiffer = kEndFlags | tcp::kCwr;
   const unsigned flags = next[tcp::kFlags];
-  if ((flags & tcp::kCwr) != 0 || ((flags ^ first[tcp::kFlags]) & ~kMayDiffer) != 0) return false;
-  constexpr std::size_t kWindow = 14;
+  if ((flags & tcp::kCwr) != 0 || ((flags ^ first[tcp::kFlags]) & ~kFlagsThatMayDiffer) != 0)
+    return false;
   return raw32(first + tcp::kAcknowledgement) == raw32(next + tcp::kAcknowledgement) &&
          first[tcp::kDataOffset] == next[tcp::kDataOffset] &&
-         same_bytes(first + kWindow, next + kWindow, 2) &&
+         same_bytes(first + tcp::kWindow, next + tcp::kWindow, 2) &&
          same_bytes(first + tcp::kUrgentPointer, next + tcp::kUrgentPointer, 2) &&
          same_bytes(first + tcp::kHeaderSize, next + tcp::kHeaderSize, length - tcp::kHeaderSize);
 }

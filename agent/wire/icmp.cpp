@@ -10,6 +10,9 @@ namespace {
 
 constexpr std::size_t kIcmpHeaderSize = 8;
 constexpr std::size_t kIcmp4MaximumSize = 576;
+// Bytes of the packet that fit into a reply.
+constexpr std::size_t kQuoteV4 = kIcmp4MaximumSize - ipv4::kHeaderSize - kIcmpHeaderSize;
+constexpr std::size_t kQuoteV6 = kIcmpMaximumSize - ipv6::kHeaderSize - kIcmpHeaderSize;
 constexpr std::uint8_t kReplyTtl = 64;
 constexpr std::uint8_t kInternetControl = 0xc0;  // precedence of ICMP errors: RFC 1812, 4.3.2.5
 
@@ -64,8 +67,7 @@ void write_body(std::uint8_t* icmp, std::uint8_t type, std::uint8_t code, Bytes 
 }
 
 std::size_t build_v4(Bytes packet, const InnerPacket& inner, std::uint8_t* out) {
-  constexpr std::size_t kRoom = kIcmp4MaximumSize - ipv4::kHeaderSize - kIcmpHeaderSize;
-  const Bytes quoted = packet.first(std::min<std::size_t>(inner.total_length, kRoom));
+  const Bytes quoted = packet.first(std::min<std::size_t>(inner.total_length, kQuoteV4));
   const std::size_t total = ipv4::kHeaderSize + kIcmpHeaderSize + quoted.size();
 
   std::memset(out, 0, ipv4::kHeaderSize);
@@ -85,8 +87,7 @@ std::size_t build_v4(Bytes packet, const InnerPacket& inner, std::uint8_t* out) 
 }
 
 std::size_t build_v6(Bytes packet, const InnerPacket& inner, std::uint8_t* out) {
-  constexpr std::size_t kRoom = kIcmpMaximumSize - ipv6::kHeaderSize - kIcmpHeaderSize;
-  const Bytes quoted = packet.first(std::min<std::size_t>(inner.total_length, kRoom));
+  const Bytes quoted = packet.first(std::min<std::size_t>(inner.total_length, kQuoteV6));
   const auto length = static_cast<std::uint16_t>(kIcmpHeaderSize + quoted.size());
 
   std::memset(out, 0, ipv6::kHeaderSize);

@@ -77,9 +77,8 @@ std::optional<InnerPacket> parse_inner(Bytes packet) {
     inner.transport_offset = inner.header_length;
     inner.protocol = ip[ipv4::kProtocol];
     const std::uint16_t fragment = load_be16(ip + ipv4::kFragment);
-    constexpr std::uint16_t kMoreFragments = 0x2000;
     inner.is_later_fragment = (fragment & ipv4::kFragmentOffset) != 0;
-    inner.is_fragment = inner.is_later_fragment || (fragment & kMoreFragments) != 0;
+    inner.is_fragment = inner.is_later_fragment || (fragment & ipv4::kMoreFragments) != 0;
     return inner;
   }
   inner.header_length = ipv6::kHeaderSize;

@@ -27,6 +27,7 @@ inline constexpr std::size_t kChecksum = 10;
 inline constexpr std::size_t kSource = 12;
 inline constexpr std::size_t kDestination = 16;
 inline constexpr std::uint16_t kDontFragment = 0x4000;
+inline constexpr std::uint16_t kMoreFragments = 0x2000;
 inline constexpr std::uint16_t kFragmentOffset = 0x1fff;
 }  // namespace ipv4
 namespace ipv6 {  // RFC 8200
@@ -43,6 +44,7 @@ inline constexpr std::size_t kSequence = 4;
 inline constexpr std::size_t kAcknowledgement = 8;
 inline constexpr std::size_t kDataOffset = 12;
 inline constexpr std::size_t kFlags = 13;
+inline constexpr std::size_t kWindow = 14;
 inline constexpr std::size_t kChecksum = 16;
 inline constexpr std::size_t kUrgentPointer = 18;
 inline constexpr std::uint8_t kFin = 0x01;
@@ -123,15 +125,17 @@ inline constexpr std::uint8_t kEcnCongestion = 3;
 // (drivers/net/wireguard/receive.c, IP_ECN_set_ce) does not, and we do as the kernel.
 void mark_congestion(MutableBytes packet);
 
+inline constexpr std::uint32_t kPaddingMultiple = 16;
+
 // How long an inner packet is when padded for encryption: up to a multiple of 16 but not past the
 // MTU, so that padding never makes a datagram too big. An MTU of 0 means "unknown". A packet above
 // the MTU (which the kernel may hand over just after a change) is padded as its last MTU-full would
 // be. Rule: drivers/net/wireguard/send.c, calculate_skb_padding().
 [[nodiscard]] constexpr std::uint32_t padded_length(std::uint32_t length, std::uint32_t mtu) {
-  constexpr std::uint32_t kMultiple = 16;
-  if (mtu == 0) return (length + kMultiple - 1) / kMultiple * kMultiple;
+  if (mtu == 0) return (length + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
   const std::uint32_t last_unit = length > mtu ? length % mtu : length;
-  const std::uint32_t padded = (last_unit + kMultiple - 1) / kMultiple * kMultiple;
+  const std::uint32_t padded =
+      (last_unit + kPaddingMultiple - 1) / kPaddingMultiple * kPaddingMultiple;
   return length + std::min(mtu, padded) - last_unit;
 }
 
