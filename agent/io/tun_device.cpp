@@ -68,6 +68,7 @@ Status taken(const std::string& name, const std::string& by) {
 struct Existing {
   std::string kind;  // "tun", "wireguard", "veth"; empty for a physical one
   bool tap = false;
+  bool packet_info = false;  // made without IFF_NO_PI
   bool multi_queue = false;
   std::uint32_t queues_in_use = 0;  // known of multi-queue devices only
 };
@@ -76,6 +77,9 @@ void read_tun_attribute(const nlattr& attribute, Existing& existing) {
   switch (mnl_attr_get_type(&attribute)) {
     case IFLA_TUN_TYPE:
       existing.tap = mnl_attr_get_u8(&attribute) == IFF_TAP;
+      break;
+    case IFLA_TUN_PI:
+      existing.packet_info = mnl_attr_get_u8(&attribute) != 0;
       break;
     case IFLA_TUN_MULTI_QUEUE:
       existing.multi_queue = mnl_attr_get_u8(&attribute) != 0;
@@ -171,6 +175,14 @@ bool is_here(int tun_fd) {
   struct stat b {};
   return ours && its && fstat(ours.get(), &a) == 0 && fstat(its.get(), &b) == 0 &&
          a.st_ino == b.st_ino && a.st_dev == b.st_dev;
+}
+
+// TUNGETIFF cannot tell: IFF_NO_PI and IFF_NOFILTER, which it reports, are one bit. A device in
+// another namespace gets the benefit of the doubt.
+bool has_packet_info(int tun_fd, const std::string& name) {
+  if (!is_here(tun_fd)) return false;
+  const Result<Existing> device = ask_existing(name);
+  return device.ok() && device.value().packet_info;
 }
 
 // Asks for the most that the kernel gives. Without a virtio header there is no way to say what a
@@ -310,7 +322,7 @@ Status TunDevice::adopt_first_queue(Fd fd) {
   }
   name_ = request.ifr_name;
   flags_ = request.ifr_flags;
-  if ((flags_ & IFF_TUN) == 0 || (flags_ & IFF_NO_PI) == 0) {
+  if ((flags_ & IFF_TUN) == 0 || has_packet_info(fd.get(), name_)) {
     return Error{
         "TUN descriptor of " + name_ + " is of the wrong kind: expected IFF_TUN with IFF_NO_PI",
         EINVAL};
@@ -333,7 +345,7 @@ Status TunDevice::adopt_first_queue(Fd fd) {
 void TunDevice::open_more_queues(unsigned wanted) {
   // In another namespace the same call would make a new device there of the same name.
   if (!capabilities_.multi_queue || wanted <= 1 || !is_here(control_fd())) return;
-  const int flags = flags_ & (IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_MULTI_QUEUE);
+  const int flags = IFF_TUN | IFF_NO_PI | IFF_MULTI_QUEUE | (flags_ & IFF_VNET_HDR);
   while (queues_.size() < wanted) {
     Result<Fd> fd = open_clone_device();
     if (!fd || !set_interface(fd->get(), name_, flags)) return;

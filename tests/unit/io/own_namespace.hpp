@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include <cstring>
+#include <exception>
 #include <functional>
 #include <string>
 #include <thread>
@@ -47,23 +47,32 @@ inline Fd current_namespace() {
   return Fd(open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
 }
 
-// Runs `body` in a fresh namespace whose loopback is up; false when that is not permitted.
-inline bool in_own_namespace(const std::function<void()>& body) {
+// Runs `body` in a thread of its own after `enter`, which may say no; hands on what it throws, so
+// that REQUIRE works inside.
+inline bool in_thread(const std::function<bool()>& enter, const std::function<void()>& body) {
   bool entered = false;
+  std::exception_ptr thrown;
   std::thread inside([&] {
-    entered = unshare(CLONE_NEWNET) == 0 && set_up("lo", true);
-    if (entered) body();
+    entered = enter();
+    try {
+      if (entered) body();
+    } catch (...) {
+      thrown = std::current_exception();
+    }
   });
   inside.join();
+  if (thrown) std::rethrow_exception(thrown);
   return entered;
 }
 
-// Runs `body` in the namespace of `descriptor`, in a thread of its own.
-inline void in_namespace(int descriptor, const std::function<void()>& body) {
-  std::thread inside([&] {
-    if (setns(descriptor, CLONE_NEWNET) == 0) body();
-  });
-  inside.join();
+// Runs `body` in a fresh namespace whose loopback is up; false when that is not permitted.
+inline bool in_own_namespace(const std::function<void()>& body) {
+  return in_thread([] { return unshare(CLONE_NEWNET) == 0 && set_up("lo", true); }, body);
+}
+
+// Runs `body` in the namespace of `descriptor`; false when that is not permitted.
+inline bool in_namespace(int descriptor, const std::function<void()>& body) {
+  return in_thread([&] { return setns(descriptor, CLONE_NEWNET) == 0; }, body);
 }
 
 }  // namespace xm::test
