@@ -26,9 +26,10 @@ struct Tai64n {
   // timestamp, which travels under a key of limited secrecy, tells no one our clock's finer state.
   static constexpr std::int64_t kStep = std::int64_t{1} << 24;
 
+  static constexpr std::int64_t kSecond = 1'000'000'000;
+  static constexpr std::uint64_t kUnixEpoch = 0x400000000000000a;  // TAI was 10 s ahead of UTC
+
   [[nodiscard]] static Tai64n from(WallTime wall) {
-    constexpr std::int64_t kSecond = 1'000'000'000;
-    constexpr std::uint64_t kTaiAtUnixEpoch = 0x400000000000000a;  // 10 s ahead of UTC in 1970
     std::int64_t seconds = wall.nanoseconds / kSecond;
     std::int64_t nanoseconds = wall.nanoseconds % kSecond;
     if (nanoseconds < 0) {
@@ -36,11 +37,11 @@ struct Tai64n {
       --seconds;
     }
     Tai64n stamp;
-    store_be64(stamp.octets.data(), kTaiAtUnixEpoch + static_cast<std::uint64_t>(seconds));
+    store_be64(stamp.octets.data(), kUnixEpoch + static_cast<std::uint64_t>(seconds));
     store_be32(stamp.octets.data() + 8, static_cast<std::uint32_t>(nanoseconds & ~(kStep - 1)));
     return stamp;
   }
-  friend auto operator<=>(const Tai64n&, const Tai64n&) = default;
+  friend auto operator<=>(const Tai64n&, const Tai64n&) = default;  // NOLINT(modernize-use-nullptr)
 };
 
 // Makes one peer's outgoing timestamps: each later than the one before, even when the wall clock
