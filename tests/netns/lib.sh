@@ -34,6 +34,7 @@ UNDER_TEST=$(realpath -m "${XDP_MESH:-$ROOT/build/release/xdp-mesh}")
 RUN="xm$$"
 A="$RUN-a" B="$RUN-b" M="$RUN-m"
 WA="${RUN}a" WB="${RUN}b"
+PORT_A=51820 PORT_B=51820
 UAPI_DIR=/var/run/wireguard
 PYTHON=/usr/bin/python3
 TMP=
@@ -82,10 +83,10 @@ check() {
   if ((status != 0)); then
     printf 'FAIL %s\n     command: %s (exit status %d)\n' "$text" "$*" "$status"
     tail -n 30 "$TMP/check.out" | sed 's/^/     /'
-    show_logs
     FAILED=1
-    [[ ${XM_KEEP_GOING:-} ]] || exit 1
-    return 0
+    [[ ${XM_KEEP_GOING:-} ]] && return 0
+    show_logs
+    exit 1
   fi
   ok "$text"
 }
@@ -248,16 +249,16 @@ stop_wg() {
 }
 
 # configure_pair FAMILY [PSK-FILE]: keys, peers and addresses of $WA and $WB; FAMILY (4 or 6) is that
-# of the outer packets. Both listen on port 51820, both know where the other is.
+# of the outer packets. They listen on PORT_A and PORT_B, both know where the other is.
 configure_pair() {
-  local family=$1 end_a=192.0.2.1:51820 end_b=192.0.2.2:51820 psk=${2:-/dev/null}
+  local family=$1 end_a=192.0.2.1:$PORT_A end_b=192.0.2.2:$PORT_B psk=${2:-/dev/null}
   if ((family == 6)); then
-    end_a='[2001:db8::1]:51820' end_b='[2001:db8::2]:51820'
+    end_a="[2001:db8::1]:$PORT_A" end_b="[2001:db8::2]:$PORT_B"
   fi
   [[ ${PUB[a]:-} ]] || genkeys a b
-  wg set "$WA" private-key "$TMP/a.key" listen-port 51820 peer "${PUB[b]}" preshared-key "$psk" \
+  wg set "$WA" private-key "$TMP/a.key" listen-port "$PORT_A" peer "${PUB[b]}" preshared-key "$psk" \
     endpoint "$end_b" allowed-ips 10.77.0.2/32,fd77::2/128
-  wg set "$WB" private-key "$TMP/b.key" listen-port 51820 peer "${PUB[a]}" preshared-key "$psk" \
+  wg set "$WB" private-key "$TMP/b.key" listen-port "$PORT_B" peer "${PUB[a]}" preshared-key "$psk" \
     endpoint "$end_a" allowed-ips 10.77.0.1/32,fd77::1/128
   address "$A" "$WA" 10.77.0.1/24 fd77::1/64
   address "$B" "$WB" 10.77.0.2/24 fd77::2/64
@@ -350,11 +351,15 @@ stop_stream() {
 bulk() {
   local at="$TMP/bulk.$1.$BASHPID"
   in_background "$2" "$PYTHON" "$HERE/traffic.py" receive 5001 "$at" >"$at.got"
-  wait_for 10 test -s "$at"
-  traffic_in "$1" send "$3" 5001 --bytes "${4:-20000000}" >"$at.sent"
-  wait_for 60 ended "$LAST_PID"
-  cat "$at.sent" "$at.got"
-  cmp "$at.sent" "$at.got"
+  if wait_for 10 test -s "$at" &&
+    traffic_in "$1" send "$3" 5001 --bytes "${4:-20000000}" >"$at.sent" &&
+    wait_for 60 ended "$LAST_PID"; then
+    cat "$at.sent" "$at.got"
+    cmp "$at.sent" "$at.got"
+  else
+    kill "$LAST_PID" 2>/dev/null # frees the port for the next transfer
+    return 1
+  fi
 }
 
 # bulk_both ADDRESS-OF-A ADDRESS-OF-B: two transfers at once, one in each direction.
