@@ -100,7 +100,7 @@ void Engine::on_initiation(const MessageInitiation& message, const Source& sourc
     return drops_.count(XM_DROP_handshake_invalid);
   }
   note_arrival(peer, sizeof message, source, at.now);
-  peer.keypairs.add(std::move(response->keys), at.now);  // before the response leaves
+  peer.keypairs.add_answered(std::move(response->keys), at.now);  // before the response leaves
   peer.timers.session_derived(at.now);
   peer.cookies.sign(response->message, at.now);
   send_message(peer, bytes_of(response->message), at.now);
@@ -118,7 +118,9 @@ void Engine::on_response(const MessageResponse& message, const Source& source, c
   if (!keys) return drops_.count(XM_DROP_handshake_invalid);
 
   note_arrival(*peer, sizeof message, source, at.now);
-  peer->keypairs.add(std::move(*keys), at.now);
+  // Any order of the two keys would do: it only has to be the same on both sides.
+  const bool prevails = local_.public_key > peer->remote.key;
+  peer->keypairs.add_initiated(std::move(*keys), at.now, prevails);
   peer->timers.session_derived(at.now);
   session_ready(*peer, true, at);
   rearm(*peer, at.now);

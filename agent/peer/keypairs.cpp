@@ -4,24 +4,21 @@
 
 namespace xm {
 
-void Keypairs::add(TransportKeys keys, Instant now) {
+Keypairs::Owned Keypairs::make(TransportKeys keys, Instant now) {
   auto session = std::make_unique<PeerSession>(std::move(keys), now, peer_);
   indices_.publish(session->local_index(), session.get());
-  if (session->is_initiator()) {
-    add_initiated(std::move(session));
-  } else {
-    add_answered(std::move(session));
-  }
+  return session;
 }
 
-// The response proves that the other side has the keys. Where `next` was waiting, the other side
-// may send under it (both initiated at once), so that is what becomes `previous`.
-void Keypairs::add_initiated(Owned session) {
+// A `next` that waits here is the other side's handshake, made at the same time. When ours prevails
+// it is left for what the other side sends until it hears of ours; else it stays `next` and takes
+// over with its first packet.
+void Keypairs::add_initiated(TransportKeys keys, Instant now, bool prevails) {
   Owned replaced = std::exchange(previous_, nullptr);
-  Owned demoted = std::exchange(current_, std::move(session));
+  Owned demoted = std::exchange(current_, make(std::move(keys), now));
   publish_current();
   discard(std::move(replaced));
-  if (next_ != nullptr) {
+  if (next_ != nullptr && prevails) {
     previous_ = std::move(next_);
     discard(std::move(demoted));
   } else {
@@ -29,8 +26,8 @@ void Keypairs::add_initiated(Owned session) {
   }
 }
 
-void Keypairs::add_answered(Owned session) {
-  discard(std::exchange(next_, std::move(session)));
+void Keypairs::add_answered(TransportKeys keys, Instant now) {
+  discard(std::exchange(next_, make(std::move(keys), now)));
   discard(std::exchange(previous_, nullptr));
 }
 

@@ -6,7 +6,7 @@
 
 #include "agent/peer/allowed_ips.hpp"
 
-namespace xm {
+namespace xm::test {
 
 class NaiveAllowedIps {
  public:
@@ -51,4 +51,4 @@ class NaiveAllowedIps {
   std::vector<AllowedIp> v6_;
 };
 
-}  // namespace xm
+}  // namespace xm::test

@@ -11,6 +11,8 @@
 namespace xm {
 namespace {
 
+using test::NaiveAllowedIps;
+
 Prefix prefix(std::string_view text) {
   return Prefix::parse(text).value();
 }

@@ -3,23 +3,16 @@
 #include <doctest/doctest.h>
 
 #include <memory>
-#include <random>
 #include <set>
 #include <thread>
 #include <vector>
 
+#include "tests/support/seeded_random.hpp"
+
 namespace xm {
 namespace {
 
-class SeededRandom final : public Random {
- public:
-  void fill(MutableBytes out) override {
-    for (std::uint8_t& byte : out) byte = static_cast<std::uint8_t>(generator_());
-  }
-
- private:
-  std::mt19937 generator_{7};
-};
+using test::SeededRandom;
 
 std::unique_ptr<PeerSession> session(std::uint32_t index, Peer& peer) {
   TransportKeys keys;
