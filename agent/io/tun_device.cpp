@@ -29,8 +29,14 @@ constexpr unsigned kTunUso4 = 0x20;
 constexpr unsigned kTunUso6 = 0x40;
 constexpr std::uint16_t kIflaGsoIpv4MaxSize = 63;
 
-// IP and TCP headers with timestamps, and what WireGuard adds (header 16, tag 16).
+// IP and TCP headers with timestamps.
 constexpr std::uint32_t kTcpHeaders = 52;
+// What TCP takes off gso_max_size before it counts whole segments: MAX_TCP_HEADER + 1
+// (sk_setup_caps in net/core/sock.c), 321 on distributions' 64-bit kernels.
+constexpr std::uint32_t kTcpReserve = 321;
+// The kernel's limit for a device that names none (TSO_LEGACY_MAX_SIZE).
+constexpr std::uint32_t kLargestGsoSize = 65536;
+// What WireGuard adds: header 16, tag 16.
 constexpr std::uint32_t kSealing = 32;
 
 const char* const kTunPath = "/dev/net/tun";
@@ -228,7 +234,7 @@ std::uint32_t gso_max_size_for_mtu(std::uint32_t mtu) {
   // Below this no TCP segment carries anything worth coalescing; IPv6 starts at 1,280 anyway.
   const std::uint32_t packet = std::clamp(mtu, kTcpHeaders * 2, kMaxUdpPayload - kSealing);
   const std::uint32_t segments = std::min(kMaxSegments, kMaxUdpPayload / (packet + kSealing));
-  return segments * (packet - kTcpHeaders) + kTcpHeaders;
+  return std::min(segments * (packet - kTcpHeaders) + kTcpReserve, kLargestGsoSize);
 }
 
 Status check_interface_name(std::string_view name) {

@@ -16,9 +16,11 @@ namespace xm {
 
 inline constexpr std::uint32_t kDefaultTunMtu = 1420;
 
-// The largest super-packet that leaves as one UDP GSO send: TCP over IPv4 with timestamps (52 bytes
-// of headers) cut to `mtu`, each piece sealed with 32 bytes more, is at most 64 datagrams and
-// 65,507 bytes. 61,612 for an MTU of 1420: 45 datagrams of 1,452 bytes.
+// The gso_max_size with which the kernel's TCP makes the largest super-packet that leaves as one
+// UDP GSO send: over IPv4 with timestamps (52 bytes of headers), cut to `mtu`, each piece sealed
+// with 32 bytes more, it is at most 64 datagrams and 65,507 bytes. For an MTU of 1420 that is a
+// packet of 61,612 bytes: 45 datagrams of 1,452 bytes. TCP keeps a reserve below gso_max_size,
+// which is added here: set to the packet's own size it was measured to make 44.
 [[nodiscard]] std::uint32_t gso_max_size_for_mtu(std::uint32_t mtu);
 
 // Whether the kernel takes `name` for a network interface (dev_valid_name in net/core/dev.c);

@@ -159,7 +159,8 @@ class FakeSyscalls final : public Syscalls {
   static void give(const IncomingMessage& message, mmsghdr& into) {
     msghdr& header = into.msg_hdr;
     const std::size_t length = std::min(message.payload.size(), header.msg_iov[0].iov_len);
-    std::memcpy(header.msg_iov[0].iov_base, message.payload.data(), length);
+    std::copy_n(message.payload.data(), length,
+                static_cast<std::uint8_t*>(header.msg_iov[0].iov_base));
     into.msg_len = static_cast<unsigned>(length);
     header.msg_flags = message.flags;
     sockaddr_storage name{};
