@@ -53,7 +53,7 @@ check "WG_PROCESS_FOREGROUND=1 stays in the foreground" stays "$WA"
 stop_wg "$WA"
 for option in -f --foreground; do
   ip netns exec "$A" "$UNDER_TEST" "$option" "$WA" >"$TMP/$WA.log" 2>&1 &
-  WG_PID[$WA]=$!
+  WG_PID["$WA"]=$!
   wait_for 20 ready_or_ended "${WG_PID[$WA]}" "$WA"
   check "$option stays in the foreground" stays "$WA"
   stop_wg "$WA"
@@ -88,7 +88,7 @@ check "no private key is in the log" no_key_in_log
 start_with_fds() { # OPTION...
   ip netns exec "$A" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL=error \
     "$PYTHON" "$HERE/traffic.py" run-with-fds "$@" "$UNDER_TEST" "$WA" >"$TMP/$WA.log" 2>&1 &
-  WG_PID[$WA]=$!
+  WG_PID["$WA"]=$!
   wait_for 20 ready_or_ended "${WG_PID[$WA]}" "$WA" || fail "no socket with $*"
   ended "${WG_PID[$WA]}" && fail "ended at its start with $*"
   start_wg "$B" "$WB" "$UNDER_TEST"
@@ -146,7 +146,7 @@ check "--help" prints foreground --help
 completes() {
   in_ns "$A" timeout 10 "$UNDER_TEST" completion "$1" >"$TMP/completion.$1"
   [[ -s $TMP/completion.$1 ]]
-  [[ $1 != bash ]] && ! command -v "$1" >/dev/null || "$1" -n "$TMP/completion.$1"
+  if command -v "$1" >/dev/null; then "$1" -n "$TMP/completion.$1"; fi
 }
 for shell in bash zsh fish; do
   check "completion $shell is accepted by that shell, where installed" completes "$shell"
@@ -163,6 +163,7 @@ done
 start_wg "$A" "$WA" "$UNDER_TEST"
 start_wg "$A" "$WB" "$UNDER_TEST"
 ip -n "$A" link set "$WB" netns "$B"
+# shellcheck disable=SC2034 # read by configure_pair
 PORT_B=51821
 configure_pair 4
 wg set "$WB" peer "${PUB[a]}" endpoint 127.0.0.1:51820

@@ -121,6 +121,7 @@ setup() {
   trap cleanup EXIT
   trap 'exit 130' INT
   trap 'exit 143' TERM HUP
+  trap 'exit 141' PIPE
   trap 'on_error "${BASH_SOURCE[0]##*/}" "$LINENO" "$BASH_COMMAND"' ERR
   ip netns add "$RUN-try" 2>/dev/null || skip "network namespaces cannot be created here"
   ip netns del "$RUN-try"

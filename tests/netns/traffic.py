@@ -4,6 +4,7 @@
 import argparse
 import base64
 import fcntl
+import functools
 import hashlib
 import os
 import random
@@ -151,9 +152,13 @@ def flood(args):
 # ---- WireGuard packets from somebody who is no peer ----------------------------------------------
 
 
+@functools.lru_cache
+def mac1_key(public_key):
+    return hashlib.blake2s(b"mac1----" + public_key).digest()
+
+
 def mac1(public_key, message):
-    key = hashlib.blake2s(b"mac1----" + public_key).digest()
-    return hashlib.blake2s(message, key=key, digest_size=16).digest()
+    return hashlib.blake2s(message, key=mac1_key(public_key), digest_size=16).digest()
 
 
 def initiation(public_key):
