@@ -1,0 +1,51 @@
+#include "agent/cli/completion.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <string>
+
+#include "tests/support/temporary_directory.hpp"
+
+namespace xm {
+
+TEST_CASE("completion: every shell knows every option and command that help knows") {
+  const Command command = parse_command_line({"--help"}, [](const char*) { return std::nullopt; });
+  const std::string help = std::get<Message>(command).text;
+  for (const Shell shell : {Shell::bash, Shell::zsh, Shell::fish}) {
+    const std::string script(completion_script(shell));
+    for (std::size_t at = help.find("--"); at != std::string::npos; at = help.find("--", at + 2)) {
+      const std::size_t end = help.find_first_not_of("abcdefghijklmnopqrstuvwxyz-", at);
+      const std::string option = help.substr(at + 2, end - at - 2);
+      CAPTURE(option);
+      CHECK(script.find(option) != std::string::npos);
+    }
+    for (const char* word : {"run", "status", "completion", "json", "ipsec-mb", "verbose"}) {
+      CAPTURE(word);
+      CHECK(script.find(word) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("completion: bash completes with its script") {
+  const test::TemporaryDirectory directory;
+  std::ofstream(directory / "script") << completion_script(Shell::bash);
+  struct Row {
+    const char* words;  // of the line, the last one under the cursor
+    const char* expected;
+  };
+  for (const Row& row : {Row{"xdp-mesh --wor", "--workers"}, Row{"xdp-mesh st", "status"},
+                         Row{"xdp-mesh completion z", "zsh"}, Row{"xdp-mesh --aead ip", "ipsec-mb"},
+                         Row{"xdp-mesh run --mt", "--mtu"}, Row{"xdp-mesh status --j", "--json"}}) {
+    CAPTURE(row.words);
+    std::ofstream(directory / "ask") << "source " << directory / "script"
+                                     << "\nCOMP_WORDS=(" << row.words
+                                     << ")\nCOMP_CWORD=$((${#COMP_WORDS[@]}-1))\n_xdp_mesh\n"
+                                        "[ \"${COMPREPLY[*]}\" = '"
+                                     << row.expected << "' ]\n";
+    CHECK(std::system(("bash -eu " + (directory / "ask")).c_str()) == 0);
+  }
+}
+
+}  // namespace xm

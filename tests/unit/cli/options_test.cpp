@@ -1,0 +1,194 @@
+#include "agent/cli/options.hpp"
+
+#include <doctest/doctest.h>
+
+#include <map>
+#include <sstream>
+
+#include "xdpmesh/version.hpp"
+
+namespace xm {
+namespace {
+
+using Variables = std::map<std::string, std::string>;
+
+// The arguments as one text, separated by spaces.
+Command parse(const std::string& line, const Variables& variables = {}) {
+  std::vector<std::string> arguments;
+  std::istringstream words(line);
+  for (std::string word; words >> word;) arguments.push_back(word);
+  return parse_command_line(arguments, [&](const char* name) -> std::optional<std::string> {
+    const auto found = variables.find(name);
+    return found == variables.end() ? std::nullopt : std::optional(found->second);
+  });
+}
+
+StartCommand start(const std::string& line, const Variables& variables = {}) {
+  const Command command = parse(line, variables);
+  const auto* message = std::get_if<Message>(&command);
+  CAPTURE((message == nullptr ? "" : message->text));
+  REQUIRE(std::holds_alternative<StartCommand>(command));
+  return std::get<StartCommand>(command);
+}
+
+}  // namespace
+
+TEST_CASE("options: a name alone starts in the background with the defaults") {
+  for (const char* line : {"wg0", "run wg0"}) {
+    const StartCommand command = start(line);
+    CHECK_FALSE(command.foreground);
+    CHECK(command.node.interface == "wg0");
+    CHECK(command.node.workers == 0);
+    CHECK_FALSE(command.node.aead.has_value());
+    CHECK(command.node.busy_poll_microseconds == 0);
+    CHECK_FALSE(command.node.mtu.has_value());
+    CHECK(command.node.log_level == LogLevel::info);
+    CHECK_FALSE(command.node.tun_fd.has_value());
+    CHECK_FALSE(command.node.uapi_fd.has_value());
+    CHECK(command.node.uapi_directory == "/var/run/wireguard");
+    CHECK(command.node.control_directory == "/run/xdp-mesh");
+  }
+}
+
+TEST_CASE("options: every option, before and after the name, with and without run") {
+  const std::string options =
+      "-f --workers 3 --aead libsodium --busy-poll 50 --mtu 1280 --log-level error";
+  for (const std::string& line :
+       {options + " wg0", "wg0 " + options, "run " + options + " wg0", "run wg0 " + options}) {
+    CAPTURE(line);
+    const StartCommand command = start(line);
+    CHECK(command.foreground);
+    CHECK(command.node.interface == "wg0");
+    CHECK(command.node.workers == 3);
+    CHECK(command.node.aead == AeadKind::libsodium);
+    CHECK(command.node.busy_poll_microseconds == 50);
+    CHECK(command.node.mtu == 1280);
+    CHECK(command.node.log_level == LogLevel::error);
+  }
+  CHECK(start("--aead auto wg0").node.aead == std::nullopt);
+  CHECK(start("--aead ipsec-mb wg0").node.aead == AeadKind::ipsec_mb);
+  CHECK(start("--aead openssl wg0").node.aead == AeadKind::openssl);
+  CHECK(start("--foreground wg0").foreground);
+  CHECK(start("--log-level debug wg0").node.log_level == LogLevel::verbose);
+  CHECK(start("--log-level silent wg0").node.log_level == LogLevel::silent);
+}
+
+TEST_CASE("options: a subcommand's word as a name, behind run") {
+  CHECK(start("run status").node.interface == "status");
+  CHECK(start("run run").node.interface == "run");
+}
+
+TEST_CASE("options: the environment of wireguard-go and boringtun") {
+  const StartCommand command = start("wg0", {{"WG_PROCESS_FOREGROUND", "1"},
+                                             {"WG_THREADS", "5"},
+                                             {"WG_TUN_FD", "7"},
+                                             {"WG_UAPI_FD", "0"},
+                                             {"LOG_LEVEL", "debug"}});
+  CHECK(command.foreground);
+  CHECK(command.node.workers == 5);
+  CHECK(command.node.tun_fd == 7);
+  CHECK(command.node.uapi_fd == 0);
+  CHECK(command.node.log_level == LogLevel::verbose);
+
+  CHECK_FALSE(start("wg0", {{"WG_PROCESS_FOREGROUND", "0"}}).foreground);
+  CHECK(start("--workers 2 wg0", {{"WG_THREADS", "5"}}).node.workers == 2);
+  CHECK(start("--log-level error wg0", {{"LOG_LEVEL", "debug"}}).node.log_level == LogLevel::error);
+  CHECK(start("wg0", {{"LOG_LEVEL", "silent"}}).node.log_level == LogLevel::silent);
+  CHECK(start("wg0", {{"LOG_LEVEL", "notice"}}).node.log_level == LogLevel::info);
+}
+
+TEST_CASE("options: wrong use is exit 2 and says what was expected") {
+  struct Row {
+    std::string line;
+    Variables variables;
+    std::string words;
+  };
+  const std::vector<Row> rows{
+      {"", {}, "expected the name of an interface"},
+      {"run", {}, "expected the name of an interface"},
+      {"-f", {}, "expected the name of an interface"},
+      {"wg0 wg1", {}, "wg1"},
+      {"--frobnicate wg0", {}, "--frobnicate"},
+      {"--workers 0 wg0", {}, "1 to 64"},
+      {"--workers 65 wg0", {}, "1 to 64"},
+      {"--workers many wg0", {}, "many"},
+      {"--workers", {}, "--workers"},
+      {"--aead rot13 wg0", {}, "libsodium"},
+      {"--busy-poll -1 wg0", {}, "--busy-poll"},
+      {"--busy-poll 1000001 wg0", {}, "0 to 1000000"},
+      {"--mtu 67 wg0", {}, "68 to 65535"},
+      {"--mtu 65536 wg0", {}, "68 to 65535"},
+      {"--log-level loud wg0", {}, "verbose"},
+      {"sixteen-bytes-xx", {}, "1 to 15 bytes"},
+      {"a/b", {}, "must not contain"},
+      {"wg%d", {}, "must not contain"},
+      {"..", {}, "reserves"},
+      {"-f status", {}, "before the subcommand `status`"},
+      {"wg0 status", {}, "before the subcommand `status`"},
+      {"status --workers 3", {}, "--workers"},
+      {"status a b", {}, "b"},
+      {"completion", {}, "SHELL"},
+      {"completion csh", {}, "fish"},
+      {"wg0", {{"WG_THREADS", "0"}}, "WG_THREADS: expected a number from 1 to 64, got '0'"},
+      {"wg0", {{"WG_THREADS", "2x"}}, "got '2x'"},
+      {"wg0", {{"WG_TUN_FD", "-1"}}, "WG_TUN_FD: expected a number from 0"},
+      {"wg0", {{"WG_UAPI_FD", "99999999999"}}, "WG_UAPI_FD: expected a number from 0"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.line);
+    const Command command = parse(row.line, row.variables);
+    REQUIRE(std::holds_alternative<Message>(command));
+    const auto& message = std::get<Message>(command);
+    CAPTURE(message.text);
+    CHECK(message.exit_code == 2);
+    CHECK(message.text.starts_with("xdp-mesh: "));
+    CHECK(message.text.find(row.words) != std::string::npos);
+    CHECK(message.text.find("--help") != std::string::npos);
+  }
+}
+
+TEST_CASE("options: help and version") {
+  const Command version = parse("--version");
+  CHECK(std::get<Message>(version).text == "xdp-mesh " + std::string(kVersion) + "\n");
+  CHECK(std::get<Message>(version).exit_code == 0);
+
+  struct Row {
+    const char* line;
+    std::vector<const char*> words;
+  };
+  const std::vector<Row> rows{
+      {"--help",
+       {"IFNAME", "--foreground", "--workers", "--aead", "--busy-poll", "--mtu", "--log-level",
+        "--version", "WG_PROCESS_FOREGROUND", "WG_THREADS", "WG_TUN_FD", "WG_UAPI_FD", "LOG_LEVEL",
+        "status", "completion", "run", "Exit status"}},
+      {"-h", {"IFNAME"}},
+      {"run --help", {"IFNAME", "--workers", "WG_TUN_FD"}},
+      {"status --help", {"IFNAME", "--json"}},
+      {"completion --help", {"SHELL", "bash, zsh or fish"}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.line);
+    const Command command = parse(row.line);
+    REQUIRE(std::holds_alternative<Message>(command));
+    const auto& message = std::get<Message>(command);
+    CHECK(message.exit_code == 0);
+    for (const char* word : row.words) {
+      CAPTURE(word);
+      CHECK(message.text.find(word) != std::string::npos);
+    }
+  }
+}
+
+TEST_CASE("options: status and completion") {
+  const auto status = std::get<StatusCommand>(parse("status"));
+  CHECK(status.interface.empty());
+  CHECK_FALSE(status.json);
+  const auto one = std::get<StatusCommand>(parse("status wg0 --json"));
+  CHECK(one.interface == "wg0");
+  CHECK(one.json);
+  CHECK(std::get<CompletionCommand>(parse("completion bash")).shell == Shell::bash);
+  CHECK(std::get<CompletionCommand>(parse("completion zsh")).shell == Shell::zsh);
+  CHECK(std::get<CompletionCommand>(parse("completion fish")).shell == Shell::fish);
+}
+
+}  // namespace xm

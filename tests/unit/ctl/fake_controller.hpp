@@ -1,0 +1,36 @@
+// A node that remembers what it was told and says what it was given.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "agent/ctl/controller.hpp"
+
+namespace xm::test {
+
+class FakeController final : public Controller {
+ public:
+  Status apply(InterfaceChange&& change) override {
+    changes.push_back(std::move(change));
+    return answer;
+  }
+  InterfaceView view() override {
+    InterfaceView view;
+    view.listen_port = listen_port;
+    for (std::size_t i = 0; i < peers; ++i) view.peers.emplace_back();
+    return view;
+  }
+  StatusView status() override {
+    StatusView view;
+    view.interface = "wg0";
+    view.listen_port = listen_port;
+    return view;
+  }
+
+  std::vector<InterfaceChange> changes;
+  Status answer;
+  std::uint16_t listen_port = 51820;
+  std::size_t peers = 0;
+};
+
+}  // namespace xm::test

@@ -1,0 +1,58 @@
+// The text for people; agent/ctl/status_text.cpp.
+#include <doctest/doctest.h>
+
+#include "agent/ctl/status.hpp"
+
+namespace xm {
+
+TEST_CASE("status text: what a person wants to know") {
+  StatusView view;
+  view.interface = "wg0";
+  view.aead = {"libsodium", "openssl", 256, "measured"};
+  view.tun.name = "wg0";
+  view.tun.capabilities.tso6 = true;
+  view.drops[XM_DROP_bad_tag] = 3;
+  view.udp.receive_buffer = 425984;
+  view.workers.push_back({0, -1, 0, {{"sent_datagrams", 12}}});
+  view.peers.emplace_back().gso_reason = "EIO on a segmented send";
+  view.fallbacks.push_back({"TUN USO", "the kernel is older than 6.2"});
+  const auto text = status_text(status_json(view));
+  REQUIRE(text.ok());
+  for (const char* part :
+       {"interface: wg0\n", "AEAD: libsodium up to 256 B, openssl above (measured)\n",
+        "offloads: tso6\n", "receive 416.00 KiB of 0 B asked", "fallbacks:\n",
+        "  TUN USO: the kernel is older than 6.2\n", "worker: 0\n", "  CPU: not pinned\n",
+        "  sent_datagrams: 12\n", "  latest handshake: never\n",
+        "  GSO: off (EIO on a segmented send)\n",
+        "  bad_tag: 3 (authentication tag does not verify)\n"}) {
+    CAPTURE(part);
+    CAPTURE(text.value());
+    CHECK(text.value().find(part) != std::string::npos);
+  }
+  CHECK(text.value().find("unknown_index") == std::string::npos);  // zero: not shown
+}
+
+TEST_CASE("status text: an unknown counter and missing members are no error") {
+  const auto text = status_text(R"({"schema_version":1,"drops":{"later":1},"new":{"a":[1]}})");
+  REQUIRE(text.ok());
+  CHECK(text.value().find("  later: 1\n") != std::string::npos);
+}
+
+TEST_CASE("status text: members of another type than expected are no crash") {
+  for (const char* json :
+       {R"({"schema_version":1,"aead":1,"tun":[],"udp":"x","workers":7,"drops":[1],"peers":{}})",
+        R"({"schema_version":1,"workers":[1,"x",null],"peers":[[]],"fallbacks":"x"})",
+        R"({"schema_version":1,"udp":{"receive_buffer":-1},"drops":"x","peers":null})"}) {
+    CHECK(status_text(json).ok());
+  }
+}
+
+TEST_CASE("status text: what is no status is an error that says so") {
+  CHECK(status_text("").error().what.find("no JSON object") != std::string::npos);
+  CHECK(status_text("{\"schema_version\":1,\"error\":\"no\"}").error().what ==
+        "the agent refused: no");
+  CHECK(status_text("{\"schema_version\":2}").error().what.find("schema version 2") !=
+        std::string::npos);
+}
+
+}  // namespace xm
