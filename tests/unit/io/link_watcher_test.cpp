@@ -60,14 +60,6 @@ LinkChanges changes_until(LinkWatcher& watcher, const Enough& enough) {
   return all;
 }
 
-#define XM_NEEDS_TUN()                                           \
-  do {                                                           \
-    XM_NEEDS_NAMESPACES();                                       \
-    if (access("/dev/net/tun", R_OK | W_OK) != 0) {              \
-      XM_SKIP("/dev/net/tun is missing or closed to this user"); \
-    }                                                            \
-  } while (false)
-
 struct Watched {
   Result<TunDevice> device = TunDevice::open("xmt0", 1);
   std::unique_ptr<LinkWatcher> watcher;

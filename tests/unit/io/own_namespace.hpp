@@ -7,12 +7,14 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <exception>
 #include <functional>
 #include <string>
 #include <thread>
 
+#include "tests/support/skip.hpp"
 #include "xdpmesh/fd.hpp"
 
 namespace xm::test {
@@ -83,4 +85,13 @@ inline bool in_namespace(int descriptor, const std::function<void()>& body) {
     if (!::xm::test::in_own_namespace([] {})) {                                   \
       XM_SKIP("no permission to make a network namespace (needs CAP_SYS_ADMIN)"); \
     }                                                                             \
+  } while (false)
+
+// The same, and where there is no TUN driver.
+#define XM_NEEDS_TUN()                                           \
+  do {                                                           \
+    XM_NEEDS_NAMESPACES();                                       \
+    if (access("/dev/net/tun", R_OK | W_OK) != 0) {              \
+      XM_SKIP("/dev/net/tun is missing or closed to this user"); \
+    }                                                            \
   } while (false)

@@ -28,14 +28,6 @@ using namespace xm;
 
 namespace {
 
-#define XM_NEEDS_TUN()                                           \
-  do {                                                           \
-    XM_NEEDS_NAMESPACES();                                       \
-    if (access("/dev/net/tun", R_OK | W_OK) != 0) {              \
-      XM_SKIP("/dev/net/tun is missing or closed to this user"); \
-    }                                                            \
-  } while (false)
-
 // A TUN descriptor as another program would make it; -1 when the kernel refuses.
 Fd raw_tun(const std::string& name, int flags) {
   Fd fd(open("/dev/net/tun", O_RDWR | O_CLOEXEC));
