@@ -24,7 +24,9 @@ constexpr const char* kDescription =
     "\n"
     "A drop-in for wireguard-go:  WG_QUICK_USERSPACE_IMPLEMENTATION=xdp-mesh wg-quick up wg0";
 
-constexpr const char* kFooter =
+constexpr const char* kExitStatus = "Exit status: 0 success, 1 failure, 2 wrong use.";
+
+constexpr const char* kStartFooter =
     "Environment (options win over it):\n"
     "  WG_PROCESS_FOREGROUND=1     as --foreground\n"
     "  WG_THREADS=N                as --workers N\n"
@@ -49,29 +51,37 @@ struct StartArguments {
   std::string log_level;
 };
 
+// The same check without its text in the help, where the description says it better.
+CLI::Validator silent(CLI::Validator validator) {
+  return validator.description("");
+}
+
 void add_start_options(CLI::App& app, StartArguments& start) {
-  app.add_option("IFNAME", start.interface, "Name of the interface, at most 15 bytes");
+  app.add_option("IFNAME", start.interface, "Name of the interface, at most 15 bytes")
+      ->type_name("");
   app.add_flag("-f,--foreground", start.foreground, "Stay in the foreground, log to stderr");
   app.add_option("--workers", start.workers,
-                 "Worker threads (default: one a core of the CPU affinity and quota, at most 8)")
+                 "Worker threads, 1 to 64 (default: one a core of\n"
+                 "the CPU affinity and quota, at most 8)")
       ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, kMaxWorkers));
+      ->check(silent(CLI::Range(std::uint32_t{1}, kMaxWorkers)));
   app.add_option("--aead", start.aead,
-                 "Engine for ChaCha20-Poly1305: auto (measured at start), ipsec-mb, libsodium or "
-                 "openssl")
+                 "Engine for ChaCha20-Poly1305: auto (default;\n"
+                 "measured at start), ipsec-mb, libsodium, openssl")
       ->type_name("ENGINE")
-      ->check(CLI::IsMember({"auto", "ipsec-mb", "libsodium", "openssl"}));
+      ->check(silent(CLI::IsMember({"auto", "ipsec-mb", "libsodium", "openssl"})));
   app.add_option("--busy-poll", start.busy_poll,
-                 "Let the kernel poll the network card for so many microseconds before a receive "
-                 "sleeps; 50 is a good value (default: 0, off)")
+                 "Microseconds for which the kernel polls the network\n"
+                 "card before a receive sleeps; 50 is a good value\n"
+                 "(default: 0, off)")
       ->type_name("US")
-      ->check(CLI::Range(0U, 1'000'000U));
-  app.add_option("--mtu", start.mtu, "MTU of the interface (default: 1420)")
+      ->check(silent(CLI::Range(0U, 1'000'000U)));
+  app.add_option("--mtu", start.mtu, "MTU of the interface, 68 to 65535 (default: 1420)")
       ->type_name("N")
-      ->check(CLI::Range(68U, 65535U));
+      ->check(silent(CLI::Range(68U, 65535U)));
   app.add_option("--log-level", start.log_level, "silent, error, info (default) or verbose")
       ->type_name("LEVEL")
-      ->check(CLI::IsMember({"silent", "error", "info", "verbose", "debug"}));
+      ->check(silent(CLI::IsMember({"silent", "error", "info", "verbose", "debug"})));
 }
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
@@ -155,21 +165,23 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   app.set_help_flag("-h,--help", "Print this help and exit");
   app.set_version_flag("--version", "xdp-mesh " + std::string(kVersion),
                        "Print the version and exit");
-  app.footer(kFooter);
+  app.footer(kStartFooter);
   app.require_subcommand(0, 1);
 
   StartArguments top;
   StartArguments run;
   add_start_options(app, top);
   CLI::App* run_app = app.add_subcommand(
-      "run", "Start an agent: the same as without `run`, for any IFNAME (`run status`)");
+      "run", "Start an agent, as without `run`; takes any IFNAME (`run status`)");
   add_start_options(*run_app, run);
-  run_app->footer(kFooter);
+  run_app->footer(kStartFooter);
 
   StatusCommand status;
-  CLI::App* status_app = app.add_subcommand(
-      "status", "Show what running agents do: workers, engines, offloads, peers, drops");
-  status_app->add_option("IFNAME", status.interface, "The interface (default: every agent's)");
+  CLI::App* status_app =
+      app.add_subcommand("status", "Show what running agents do: workers, engines, peers, drops");
+  status_app->footer(kExitStatus);
+  status_app->add_option("IFNAME", status.interface, "The interface (default: every agent's)")
+      ->type_name("");
   status_app->add_flag("--json", status.json, "One JSON object a line, one line an agent");
 
   CompletionCommand completion;
@@ -178,9 +190,11 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   std::string shell;
   CLI::App* completion_app = app.add_subcommand(
       "completion", "Print completions for a shell, as in\n`eval \"$(xdp-mesh completion bash)\"`");
+  completion_app->footer(kExitStatus);
   completion_app->add_option("SHELL", shell, "bash, zsh or fish")
+      ->type_name("")
       ->required()
-      ->check(CLI::IsMember({"bash", "zsh", "fish"}));
+      ->check(silent(CLI::IsMember({"bash", "zsh", "fish"})));
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

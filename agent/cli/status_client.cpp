@@ -2,7 +2,7 @@
 
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/time.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -21,6 +21,10 @@ namespace {
 constexpr int kPatienceMilliseconds = 5000;
 constexpr std::size_t kMaxReply = std::size_t{256} << 20;
 constexpr std::string_view kSuffix = ".sock";
+
+std::string socket_path(const std::string& name, const std::string& directory) {
+  return directory + "/" + name + std::string(kSuffix);
+}
 
 // The names of all control sockets, sorted.
 std::vector<std::string> list_agents(const std::string& directory) {
@@ -77,7 +81,7 @@ Error explain(const Error& error, const std::string& socket_path) {
 }
 
 Result<std::string> show_one(const std::string& name, const std::string& directory, bool json) {
-  auto reply = request_status(directory + "/" + name + std::string(kSuffix));
+  auto reply = request_status(socket_path(name, directory));
   if (!reply) return reply.error();
   // Also of JSON: a reply that is an error is no data.
   auto text = status_text(reply.value());
@@ -140,6 +144,11 @@ int show_status(const StatusCommand& command, const std::string& directory, std:
   bool first = true;
   for (const std::string& name : names) {
     const auto text = show_one(name, directory, command.json);
+    if (!text && text.error().os_errno == ECONNREFUSED && command.interface.empty()) {
+      // A killed agent's: removed, as wg(8) does with configuration sockets.
+      ::unlink(socket_path(name, directory).c_str());
+      continue;
+    }
     if (!text) {
       std::fprintf(err, "xdp-mesh: %s\n", text.error().what.c_str());
       exit_code = 1;
@@ -148,6 +157,10 @@ int show_status(const StatusCommand& command, const std::string& directory, std:
     if (!first && !command.json) std::fputs("\n", out);
     first = false;
     std::fputs(text.value().c_str(), out);
+  }
+  if (first && exit_code == 0) {
+    std::fprintf(err, "xdp-mesh: no agent runs: no socket in %s answers\n", directory.c_str());
+    exit_code = 1;
   }
   if (std::fflush(out) != 0) return 1;
   return exit_code;

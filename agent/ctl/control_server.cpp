@@ -14,6 +14,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxRequestLine = 4096;
 
+// NET_NS_INIT_INO of the kernel's <linux/nsfs.h>, from 6.18: where /proc/1 is not ours to read.
+constexpr std::uint64_t kInitialNetworkNamespace = 0xEFFFFFF9;
+
 std::string error_reply(const std::string& what) {
   const Json reply{{"schema_version", kStatusSchemaVersion}, {"error", what}};
   return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -65,9 +68,10 @@ std::uint64_t network_namespace_inode() {
 
 std::string control_socket_name(std::string_view interface) {
   const std::uint64_t ours = network_namespace_inode();
-  const std::uint64_t initial = inode_of("/proc/1/ns/net");
+  std::uint64_t initial = inode_of("/proc/1/ns/net");
+  if (initial == 0) initial = kInitialNetworkNamespace;
   std::string name(interface);
-  if (ours != 0 && initial != 0 && ours != initial) name += "@" + std::to_string(ours);
+  if (ours != 0 && ours != initial) name += "@" + std::to_string(ours);
   return name;
 }
 

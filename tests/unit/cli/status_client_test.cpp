@@ -9,6 +9,7 @@
 
 #include <atomic>
 #include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -151,8 +152,17 @@ TEST_CASE("status client: nothing there, a dead agent, a silent one") {
   CHECK(other.err.find("running: ") != std::string::npos);
 
   const Shown both = show({"", false}, directory.path());
-  CHECK(both.exit_code == 1);  // one of them could not be asked
+  CHECK(both.exit_code == 0);
   CHECK(both.out.starts_with("interface: wg1\n"));
+  CHECK_FALSE(std::filesystem::exists(directory / (name + ".sock")));  // what was left is removed
+}
+
+TEST_CASE("status client: only dead agents are no agents") {
+  const test::TemporaryDirectory directory;
+  leave_dead_socket(directory / "wg0.sock");
+  const Shown none = show({"", false}, directory.path());
+  CHECK(none.exit_code == 1);
+  CHECK(none.err.find("no agent runs") != std::string::npos);
 }
 
 TEST_CASE("status client: a socket that closes in the middle is an error") {
