@@ -1,13 +1,22 @@
 #include "agent/node_sockets.hpp"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "xdpmesh/log.hpp"
 
 namespace xm {
+namespace {
+
+constexpr int kSettleRounds = 100;
+constexpr std::chrono::milliseconds kSettlePause{1};
+
+}  // namespace
 
 Status NodeSockets::open(std::uint16_t port, const UdpOptions& options) {
+  settle();
   auto listeners = UdpListeners::open(port, options, syscalls_);
   if (!listeners) return listeners.error();
   auto generation = std::make_unique<Generation>();
@@ -141,6 +150,18 @@ std::size_t NodeSockets::least_loaded_worker() const {
   return static_cast<std::size_t>(std::min_element(load.begin(), load.end()) - load.begin());
 }
 
+// The workers let go within a batch; one that waits for room in a send queue needs a little longer.
+void NodeSockets::settle() {
+  for (int i = 0; i < kSettleRounds && !past_is_gone(); ++i) {
+    std::this_thread::sleep_for(kSettlePause);
+    (void)reap();
+  }
+}
+
+bool NodeSockets::past_is_gone() {
+  return past_.empty() && grace_.reclaim() == 0;
+}
+
 bool NodeSockets::reap() {
   bool waiting = current_ != nullptr && !reap(*current_);
   for (auto it = past_.begin(); it != past_.end();) {
@@ -152,7 +173,7 @@ bool NodeSockets::reap() {
       ++it;
     }
   }
-  return waiting;
+  return grace_.reclaim() > 0 || waiting;
 }
 
 // True when no worker receives on anything of it that was taken back. A sender may still hold an

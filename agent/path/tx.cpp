@@ -105,7 +105,7 @@ void Tx::split(PeerSession& session, const SendPath& path, Bytes packet, Instant
   if (!split_plan(load_vnet_header(packet), inner, plan)) {
     return thread_.counters.drops.count(XM_DROP_tun_malformed);
   }
-  const std::uint8_t tos = outer_ecn(inner_ecn(inner));
+  const std::uint8_t tos = inner_ecn(inner);
   for (std::size_t i = 0; i < plan.segment_count; ++i) {
     std::uint8_t* const at = open_datagram(plan.segment_length(i), now);
     if (at == nullptr) return thread_.counters.drops.count(XM_DROP_send_failed);

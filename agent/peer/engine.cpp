@@ -74,7 +74,7 @@ void Engine::stage(PeerId id, StagedPackets::Packet packet, const Moment& at) {
   PeerRecord* const peer = find(id);
   if (peer == nullptr) return drops_.count(XM_DROP_staged_purged);
   if (!is_up_) return drops_.count(XM_DROP_interface_down);
-  if (!peer->staged.push(std::move(packet))) drops_.count(XM_DROP_staged_overflow);
+  drops_.count(XM_DROP_staged_overflow, peer->staged.push(std::move(packet)));
   if (peer->keypairs.can_send(at.now)) {  // it came while the packet was on its way to us
     actions_.emplace_back(FlushStaged{id});
     return;

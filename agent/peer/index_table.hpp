@@ -34,7 +34,7 @@ class IndexTable {
   // Null when no session has this index. Valid until the end of the caller's Grace section.
   [[nodiscard]] PeerSession* find(std::uint32_t index) const {
     const Slots& slots = *slots_.load();
-    PeerSession* session = slots[index & (slots.size() - 1)].load(std::memory_order_acquire);
+    PeerSession* session = slots[index & (slots.size() - 1)].load(std::memory_order_seq_cst);
     return session != nullptr && session->local_index() == index ? session : nullptr;
   }
 

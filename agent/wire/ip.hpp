@@ -108,15 +108,11 @@ inline constexpr std::uint8_t kEcnCongestion = 3;
   if (ip_version(packet) == 4) return IpAddress::v4(packet.data() + ipv4::kDestination);
   return IpAddress::v6(packet.data() + ipv6::kDestination);
 }
+// Also the outer header's bits, congestion experienced included (RFC 6040, 4.1, normal mode; the
+// kernel's INET_ECN_encapsulate still does as RFC 3168 said and writes ECT(0) then).
 [[nodiscard]] inline std::uint8_t inner_ecn(Bytes packet) {
   const unsigned byte = packet[1];
   return static_cast<std::uint8_t>((ip_version(packet) == 4 ? byte : byte >> 4) & kEcnMask);
-}
-
-// The outer ECN bits for an inner packet's (RFC 6040, 4.1 normal mode, as the kernel's
-// INET_ECN_encapsulate does it: congestion already seen inside is not repeated outside).
-[[nodiscard]] constexpr std::uint8_t outer_ecn(std::uint8_t inner) {
-  return inner == kEcnCongestion ? kEcnCapable0 : inner;
 }
 
 // To be called when the outer header arrived with congestion experienced: passes the mark to an

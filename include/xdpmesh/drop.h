@@ -34,7 +34,7 @@
   X(tun_malformed,          "packet read from the TUN device is not IPv4 or IPv6, or its header lies")\
   X(no_allowed_ip,          "no peer has the destination among its allowed IPs")                      \
   X(no_endpoint,            "peer has no endpoint")                                                   \
-  X(staged_overflow,        "more than 128 packets waited for a handshake: the oldest gave way")      \
+  X(staged_overflow,        "too many packets waited for a handshake: the oldest gave way")           \
   X(staged_purged,          "handshake did not complete in 90 s, or the peer went")                   \
   X(control_queue_full,     "queue to the control thread was full")                                   \
   X(counters_exhausted,     "session has no counters left")                                           \

@@ -105,13 +105,6 @@ TEST_CASE("ip: the mark does not repair a damaged header checksum") {
   CHECK_FALSE(checksum_is_valid(checksum_header(packet.data(), 20)));
 }
 
-TEST_CASE("ip: outer ECN") {
-  CHECK(outer_ecn(0) == 0);
-  CHECK(outer_ecn(1) == 1);
-  CHECK(outer_ecn(2) == 2);
-  CHECK(outer_ecn(3) == 2);
-}
-
 TEST_CASE("ip: padding to 16, not past the MTU") {
   struct Row {
     std::uint32_t length, mtu, padded;
