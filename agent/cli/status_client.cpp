@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <string_view>
 #include <system_error>
+#include <utility>
 #include <vector>
 
 #include "agent/ctl/control_server.hpp"
@@ -26,14 +27,17 @@ std::string socket_path(const std::string& name, const std::string& directory) {
   return directory + "/" + name + std::string(kSuffix);
 }
 
-// The names of all control sockets, sorted.
-std::vector<std::string> list_agents(const std::string& directory) {
+// The names of all control sockets, sorted; none when there is no such directory.
+Result<std::vector<std::string>> list_agents(const std::string& directory) {
   std::vector<std::string> names;
   std::error_code error;
   for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
        entry.increment(error)) {
     const std::string file = entry->path().filename().string();
     if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
+  }
+  if (error == std::errc::permission_denied) {
+    return Error{"no permission for " + directory + ": run as root", EACCES};
   }
   std::sort(names.begin(), names.end());
   return names;
@@ -48,7 +52,9 @@ std::string join(const std::vector<std::string>& names) {
 // Which socket is meant by an interface's name: the one of this network namespace, or the full
 // name, or the only one of another namespace.
 Result<std::string> find_agent(const std::string& interface, const std::string& directory) {
-  const std::vector<std::string> names = list_agents(directory);
+  const auto listed = list_agents(directory);
+  if (!listed) return listed.error();
+  const std::vector<std::string>& names = listed.value();
   const auto is_there = [&](const std::string& name) {
     return std::find(names.begin(), names.end(), name) != names.end();
   };
@@ -67,6 +73,21 @@ Result<std::string> find_agent(const std::string& interface, const std::string& 
                ".sock" + (names.empty() ? "" : "; running: " + join(names))};
 }
 
+// The sockets to ask: the one of `interface`, or all when it is empty.
+Result<std::vector<std::string>> choose_agents(const std::string& interface,
+                                               const std::string& directory) {
+  if (interface.empty()) {
+    auto names = list_agents(directory);
+    if (names && names->empty()) {
+      return Error{"no agent runs: there is no socket in " + directory};
+    }
+    return names;
+  }
+  auto name = find_agent(interface, directory);
+  if (!name) return name.error();
+  return std::vector<std::string>{std::move(name).value()};
+}
+
 Error explain(const Error& error, const std::string& socket_path) {
   switch (error.os_errno) {
     case EACCES:
@@ -83,12 +104,9 @@ Error explain(const Error& error, const std::string& socket_path) {
 Result<std::string> show_one(const std::string& name, const std::string& directory, bool json) {
   auto reply = request_status(socket_path(name, directory));
   if (!reply) return reply.error();
-  // Also of JSON: a reply that is an error is no data.
-  auto text = status_text(reply.value());
-  if (json && (text || reply.value().find("\"error\"") == std::string::npos)) {
-    return reply.value() + "\n";
-  }
-  return text;
+  if (!json) return status_text(reply.value());
+  if (auto checked = check_reply(reply.value()); !checked) return checked.error();
+  return reply.value() + "\n";
 }
 
 }  // namespace
@@ -125,24 +143,14 @@ Result<std::string> request_status(const std::string& socket_path) {
 
 int show_status(const StatusCommand& command, const std::string& directory, std::FILE* out,
                 std::FILE* err) {
-  std::vector<std::string> names;
-  if (command.interface.empty()) {
-    names = list_agents(directory);
-    if (names.empty()) {
-      std::fprintf(err, "xdp-mesh: no agent runs: there is no socket in %s\n", directory.c_str());
-      return 1;
-    }
-  } else {
-    auto name = find_agent(command.interface, directory);
-    if (!name) {
-      std::fprintf(err, "xdp-mesh: %s\n", name.error().what.c_str());
-      return 1;
-    }
-    names.push_back(std::move(name).value());
+  const auto chosen = choose_agents(command.interface, directory);
+  if (!chosen) {
+    std::fprintf(err, "xdp-mesh: %s\n", chosen.error().what.c_str());
+    return 1;
   }
   int exit_code = 0;
   bool first = true;
-  for (const std::string& name : names) {
+  for (const std::string& name : chosen.value()) {
     const auto text = show_one(name, directory, command.json);
     if (!text && text.error().os_errno == ECONNREFUSED && command.interface.empty()) {
       // A killed agent's: removed, as wg(8) does with configuration sockets.

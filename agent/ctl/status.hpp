@@ -105,9 +105,14 @@ struct StatusView {
 // One line without its end.
 [[nodiscard]] std::string status_json(const StatusView& view);
 
-// The text for people, with a final newline, from a line of status_json() of this or a later
-// version: what is missing is left out. An error when it is no such line, or is the agent's
+// Whether a line from a control socket is data: an error when it is no JSON object or is the
+// agent's
 // {"error": ...}.
+[[nodiscard]] Status check_reply(std::string_view json);
+
+// The text for people, with a final newline, from a line of status_json() of this or a later
+// version: what is missing is left out. An error as of check_reply(), or when the schema version is
+// another.
 [[nodiscard]] Result<std::string> status_text(std::string_view json);
 
 }  // namespace xm

@@ -10,6 +10,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json parse(std::string_view json) {
+  return Json::parse(json, nullptr, /*allow_exceptions=*/false);
+}
+
 // The text is made of "label: value" lines, indented under a heading, as `wg show` has them.
 // Members that are missing or null are left out.
 class Text {
@@ -163,12 +167,18 @@ void fallbacks_text(Text& text, const Json& fallbacks) {
 
 }  // namespace
 
-Result<std::string> status_text(std::string_view json) {
-  const Json status = Json::parse(json, nullptr, /*allow_exceptions=*/false);
-  if (!status.is_object()) return Error{"the agent's reply is no JSON object"};
-  if (const std::string error = show(status, "error"); !error.empty()) {
+Status check_reply(std::string_view json) {
+  const Json reply = parse(json);
+  if (!reply.is_object()) return Error{"the agent's reply is no JSON object"};
+  if (const std::string error = show(reply, "error"); !error.empty()) {
     return Error{"the agent refused: " + error};
   }
+  return {};
+}
+
+Result<std::string> status_text(std::string_view json) {
+  if (auto checked = check_reply(json); !checked) return checked.error();
+  const Json status = parse(json);
   if (const std::string version = show(status, "schema_version");
       version != std::to_string(kStatusSchemaVersion)) {
     return Error{"the agent speaks schema version " + version + " and this program " +

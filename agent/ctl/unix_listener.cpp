@@ -16,8 +16,10 @@ constexpr int kBacklog = 64;
 Status make_directories(const std::string& directory) {
   for (std::size_t slash = directory.find('/', 1);; slash = directory.find('/', slash + 1)) {
     const std::string part = directory.substr(0, slash);
-    if (::mkdir(part.c_str(), 0755) < 0 && errno != EEXIST) {
-      return errno_error("cannot make the directory " + part);
+    if (::mkdir(part.c_str(), 0755) < 0) {
+      if (errno != EEXIST) return errno_error("cannot make the directory " + part);
+    } else if (::chmod(part.c_str(), 0755) < 0) {  // the umask may have taken bits away
+      return errno_error("cannot set the mode of the directory " + part);
     }
     if (slash == std::string::npos) return {};
   }

@@ -51,6 +51,9 @@ TEST_CASE("status text: what is no status is an error that says so") {
   CHECK(status_text("").error().what.find("no JSON object") != std::string::npos);
   CHECK(status_text("{\"schema_version\":1,\"error\":\"no\"}").error().what ==
         "the agent refused: no");
+  CHECK(check_reply("{\"schema_version\":2}").ok());  // JSON is for programs: they may know it
+  CHECK_FALSE(check_reply("[]").ok());
+  CHECK_FALSE(check_reply("{\"error\":\"no\"}").ok());
   CHECK(status_text("{\"schema_version\":2}").error().what.find("schema version 2") !=
         std::string::npos);
 }

@@ -24,7 +24,13 @@ mode_t mode_of(const std::string& path) {
 
 TEST_CASE("unix listener: reachable by its owner alone, whatever the umask") {
   const test::TemporaryDirectory directory;
-  const mode_t before = ::umask(0);
+  mode_t before = 0;
+  SUBCASE("open") {
+    before = ::umask(0);
+  }
+  SUBCASE("closed") {
+    before = ::umask(0177);
+  }
   const auto listener = listen_on_unix_path(directory / "a/b/wg0.sock");
   ::umask(before);
   REQUIRE(listener.ok());
