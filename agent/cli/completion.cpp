@@ -30,6 +30,10 @@ complete -F _xdp_mesh xdp-mesh
 
 constexpr std::string_view kZsh = R"script(#compdef xdp-mesh
 # zsh completion for xdp-mesh
+_xdp_mesh_agents() {
+  local -a agents=(/run/xdp-mesh/*.sock(N:t:r))
+  compadd -a agents
+}
 _xdp_mesh() {
   local -a start=(
     '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
@@ -45,7 +49,7 @@ _xdp_mesh() {
     status)
       shift words; (( CURRENT-- ))
       _arguments '--json[print JSON]' '(-h --help)'{-h,--help}'[print help]' \
-        '1:interface:(${(@)${(@)${(@f)"$(print -l /run/xdp-mesh/*.sock(N))"}:t}%.sock})' ;;
+        '1:interface:_xdp_mesh_agents' ;;
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
