@@ -87,11 +87,12 @@ void WakeUp::ring() {
 }
 
 void WakeUp::disarm() {
-  if (armed_.exchange(false, std::memory_order_acq_rel)) return;
-  // Someone has rung, or is about to write: what comes after this read wakes the next sleep for
-  // nothing, which is harmless.
+  // Someone has rung, or is about to write: a write that is late wakes the next sleep for nothing,
+  // and is read after that. Unread it would let nobody sleep any more.
+  if (!armed_.exchange(false, std::memory_order_acq_rel)) ++unread_;
+  if (unread_ == 0) return;
   std::uint64_t rings = 0;
-  [[maybe_unused]] const ssize_t got = ::read(event_.get(), &rings, sizeof rings);
+  if (::read(event_.get(), &rings, sizeof rings) == sizeof rings) unread_ -= rings;
 }
 
 }  // namespace xm

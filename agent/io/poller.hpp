@@ -83,6 +83,7 @@ class WakeUp {
 
   Fd event_;
   alignas(64) std::atomic<bool> armed_{false};
+  std::uint64_t unread_ = 0;  // rings whose write has not been read; the sleeping thread's
 };
 
 }  // namespace xm

@@ -78,6 +78,31 @@ TEST_CASE("wake-up rings only for a sleeper, once") {
   CHECK(poller->wait(0ns).empty());
 }
 
+TEST_CASE("a ring that is written late wakes one sleep for nothing, not all") {
+  auto created = WakeUp::create();
+  REQUIRE(created.ok());
+  WakeUp& bell = **created;
+  auto poller = Poller::create();
+  REQUIRE(poller->add(bell.fd(), 1).ok());
+
+  // The ringer is stopped between its exchange and its write: the write is taken out here ...
+  bell.arm();
+  bell.ring();
+  std::uint64_t late = 0;
+  REQUIRE(::read(bell.fd(), &late, sizeof late) == sizeof late);
+  bell.disarm();  // the sleeper woke for another reason
+  // ... and comes now.
+  REQUIRE(::write(bell.fd(), &late, sizeof late) == sizeof late);
+
+  bell.arm();
+  CHECK(poller->wait(0ns).size() == 1);
+  bell.disarm();
+  bell.arm();
+  CHECK(poller->wait(0ns).empty());
+  bell.ring();
+  CHECK(poller->wait(0ns).size() == 1);
+}
+
 TEST_CASE("wake-up loses no item between two threads") {
   constexpr int kItems = 20'000;
   auto bell = WakeUp::create();
