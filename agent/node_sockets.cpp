@@ -140,8 +140,10 @@ void NodeSockets::reconnect_all() {
 }
 
 void NodeSockets::start_closing(Generation& generation, Connected connected) {
-  const std::uint64_t ticket = workers_[connected.worker]->remove_socket(*connected.socket);
-  generation.closing.push_back({std::move(connected.socket), connected.worker, ticket});
+  generation.closing.push_back({.socket = std::move(connected.socket),
+                                .worker = connected.worker,
+                                .period = 0,
+                                .ticket = 0});
 }
 
 std::size_t NodeSockets::least_loaded_worker() const {
@@ -176,21 +178,24 @@ bool NodeSockets::reap() {
   return grace_.reclaim() > 0 || waiting;
 }
 
-// True when no worker receives on anything of it that was taken back. A sender may still hold an
-// old path, so what closes goes through Grace.
+// True when no worker receives on anything of it that was taken back.
 bool NodeSockets::reap(Generation& generation) {
-  for (auto it = generation.closing.begin(); it != generation.closing.end();) {
-    if (workers_[it->worker]->released() >= it->ticket) {
-      grace_.retire(std::move(it->socket));
-      it = generation.closing.erase(it);
-    } else {
-      ++it;
-    }
-  }
+  generation.closing.remove_if([&](Closing& closing) { return advance(closing); });
   return generation.closing.empty() &&
          std::all_of(
              generation.listener_tickets.begin(), generation.listener_tickets.end(),
              [&](const auto& entry) { return workers_[entry.first]->released() >= entry.second; });
+}
+
+// One step a call; true when the socket can be destroyed.
+bool NodeSockets::advance(Closing& closing) {
+  if (closing.period == 0) {
+    closing.period = grace_.start_period();
+  } else if (closing.ticket == 0 && grace_.has_passed(closing.period)) {
+    closing.socket->turn_away();
+    closing.ticket = workers_[closing.worker]->remove_socket(*closing.socket);
+  }
+  return closing.ticket != 0 && workers_[closing.worker]->released() >= closing.ticket;
 }
 
 }  // namespace xm

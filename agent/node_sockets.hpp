@@ -76,10 +76,14 @@ class NodeSockets final : public PathMaker {
     std::size_t worker = 0;
     PeerRoute route;
   };
+  // A connected socket on its way out: received on as before until no sender can hold its path,
+  // then turned away from, emptied by its worker, and destroyed, so that no datagram is lost with
+  // it.
   struct Closing {
     std::unique_ptr<UdpSocket> socket;
     std::size_t worker = 0;
-    std::uint64_t ticket = 0;
+    std::uint64_t period = 0;  // of Grace; 0: the path may still be published
+    std::uint64_t ticket = 0;  // the worker's; 0: not yet taken back
   };
   // The sockets of one port; the connected ones go before their listeners.
   struct Generation {
@@ -96,6 +100,7 @@ class NodeSockets final : public PathMaker {
   void withdraw(std::unique_ptr<Generation> generation);
   void start_closing(Generation& generation, Connected connected);
   [[nodiscard]] bool reap(Generation& generation);
+  [[nodiscard]] bool advance(Closing& closing);
   [[nodiscard]] bool move(Connected& connected, const PeerRoute& route);
   [[nodiscard]] std::size_t least_loaded_worker() const;
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <cstring>
 
 namespace xm {
@@ -327,6 +328,14 @@ Status UdpSocket::set_mark(std::uint32_t mark) {
     return errno_error("cannot set the firewall mark of a UDP socket (it needs CAP_NET_ADMIN)");
   }
   return {};
+}
+
+// Bound to an interface that does not exist, it matches no datagram (net/ipv4/udp.c,
+// compute_score). A kernel before 5.1 refuses; the datagrams of the last moment are lost with the
+// socket there.
+void UdpSocket::turn_away() {
+  const int no_interface = INT_MAX;
+  (void)setsockopt(fd_.get(), SOL_SOCKET, SO_BINDTOIFINDEX, &no_interface, sizeof no_interface);
 }
 
 Status UdpSocket::reconnect(const Endpoint& remote) {

@@ -73,6 +73,10 @@ class UdpSocket final : public DatagramSocket {
   // SO_MARK; 0 takes it off.
   [[nodiscard]] Status set_mark(std::uint32_t mark);
 
+  // A socket that is about to close: the kernel gives it nothing more, datagrams of its peer go to
+  // the listener. What it has already can still be received. Not to be sent on any more.
+  void turn_away();
+
   // A connected socket only: forgets the peer (AF_UNSPEC, which also forgets the local address that
   // the route chose), then connects to `remote`. The port stays. On error the socket is left
   // unconnected: close it.

@@ -53,17 +53,19 @@ class Grace {
   template <typename T>
   void retire(std::unique_ptr<T> object) {
     if (object == nullptr) return;
-    const std::uint64_t epoch = epoch_.fetch_add(1, std::memory_order_seq_cst) + 1;
-    retired_.push_back({epoch, std::shared_ptr<const void>(std::move(object))});
+    retired_.push_back({start_period(), std::shared_ptr<const void>(std::move(object))});
   }
+
+  // Control thread only. For what is not simply freed: has_passed() of the value that
+  // start_period() gave is true once no reader can hold what was unpublished before it.
+  [[nodiscard]] std::uint64_t start_period() {
+    return epoch_.fetch_add(1, std::memory_order_seq_cst) + 1;
+  }
+  [[nodiscard]] bool has_passed(std::uint64_t period) const { return period <= oldest_reader(); }
 
   // Control thread only. Frees what no reader can hold any more; returns how much still waits.
   std::size_t reclaim() {
-    std::uint64_t oldest = UINT64_MAX;
-    for (const Reader& reader : readers_) {
-      const std::uint64_t epoch = reader.epoch.load(std::memory_order_seq_cst);
-      if (epoch != kOutside && epoch < oldest) oldest = epoch;
-    }
+    const std::uint64_t oldest = oldest_reader();
     while (!retired_.empty() && retired_.front().epoch <= oldest) retired_.pop_front();
     return retired_.size();
   }
@@ -78,6 +80,15 @@ class Grace {
     std::uint64_t epoch;
     std::shared_ptr<const void> object;
   };
+
+  [[nodiscard]] std::uint64_t oldest_reader() const {
+    std::uint64_t oldest = UINT64_MAX;
+    for (const Reader& reader : readers_) {
+      const std::uint64_t epoch = reader.epoch.load(std::memory_order_seq_cst);
+      if (epoch != kOutside && epoch < oldest) oldest = epoch;
+    }
+    return oldest;
+  }
 
   std::vector<Reader> readers_;
   std::atomic<std::uint64_t> epoch_{1};
