@@ -1,11 +1,12 @@
 // TX. What waits in the TUN queue to the peers' sockets. Read downwards; each step names its file.
 //
-//   1 read      io/tun                   up to 64 KB a read, until a batch is full or nothing waits
-//   2 route     peer/allowed_ips         once a super-packet; session and path of the peer
-//   3 split     path/split               segments built where they leave from, with room for header
-//   and tag 4 encrypt   crypto/aead              counters drawn with the key, one call a lot 5
-//   batch     path/gso_batch           equal lengths to one destination: one send 6 send
-//   io/udp_socket 7 note                               bytes, marks for the timers
+//   1 read      io/tun             up to 64 KB a read, until a batch is full or nothing waits
+//   2 route     peer/allowed_ips   once a super-packet; session and path of the peer
+//   3 split     path/split         segments built where they leave from, around them header and tag
+//   4 encrypt   crypto/aead        counters drawn with the key, one call a lot
+//   5 batch     path/gso_batch     equal lengths to one destination: one send
+//   6 send      io/udp_socket      on the peer's connected socket, or the listener
+//   7 note      peer/peer          bytes, marks for the timers
 #include "agent/path/tx.hpp"
 
 #include <algorithm>
@@ -47,7 +48,10 @@ Tx::Outcome Tx::run(TunQueue& tun) {
   const Grace::Section section(context_.grace, thread_.reader);
   const Instant now = context_.clock.now();
   Outcome outcome;
-  while (used_ < kBatchBytes && datagram_count_ < kMaxDatagrams) {
+  // Packets that are refused or wait for a session fill nothing, but they count: without a bound a
+  // flood of them would keep this thread from receiving.
+  while (used_ < kBatchBytes && datagram_count_ < kMaxDatagrams &&
+         outcome.packets < kMaxDatagrams) {
     const TunRead read = tun.read(read_buffer_);  // 1
     outcome.last = read.state;
     if (read.state != TunIo::done) break;
@@ -108,7 +112,9 @@ void Tx::split(PeerSession& session, const SendPath& path, Bytes packet, Instant
   const std::uint8_t tos = inner_ecn(inner);
   for (std::size_t i = 0; i < plan.segment_count; ++i) {
     std::uint8_t* const at = open_datagram(plan.segment_length(i), now);
-    if (at == nullptr) return thread_.counters.drops.count(XM_DROP_send_failed);
+    if (at == nullptr) {
+      return thread_.counters.drops.count(XM_DROP_send_failed, plan.segment_count - i);
+    }
     close_datagram(session, path, write_segment(plan, inner, i, at), tos);
   }
 }
