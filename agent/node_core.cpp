@@ -7,20 +7,27 @@
 namespace xm {
 
 bool NodeCore::turn(const Moment& at) {
-  for (ControlPort* const port : ports_) {
-    for (PeerEvent event; port->take(event);) {
-      traffic_seen_ = true;
-      engine_.on_event(event, at);
-    }
-    for (StagedPacket packet; port->take(packet);) {
-      engine_.stage(packet.peer, std::move(packet.bytes), at);
-    }
-  }
+  bool more = false;
+  for (ControlPort* const port : ports_) more = take_events_and_packets(*port, at) || more;
   carry_out(at);
-  const bool more = take_handshakes(at);
+  more = take_handshakes(at) || more;
   if (engine_.next_deadline() <= at.now) engine_.on_timers(at);
   carry_out(at);
   return more;
+}
+
+// One ring's worth of each: a worker that goes on posting must not keep us from handshakes.
+bool NodeCore::take_events_and_packets(ControlPort& port, const Moment& at) {
+  std::size_t events = 0;
+  for (PeerEvent event; events < ControlPort::kEvents && port.take(event); ++events) {
+    traffic_seen_ = true;
+    engine_.on_event(event, at);
+  }
+  std::size_t packets = 0;
+  for (StagedPacket packet; packets < ControlPort::kStaged && port.take(packet); ++packets) {
+    engine_.stage(packet.peer, std::move(packet.bytes), at);
+  }
+  return events == ControlPort::kEvents || packets == ControlPort::kStaged;
 }
 
 // In turns from all ports, so that one worker's flood does not hide another's peers.

@@ -38,7 +38,7 @@ class NodeCore {
         counters_(counters),
         ports_(std::move(ports)) {}
 
-  // Takes what the ports hold, handshakes up to a bound so that a flood of them leaves time for
+  // Takes what the ports hold, each kind up to a bound so that a flood of one leaves time for
   // everything else, runs the timers, and carries out what follows. True when something is left.
   bool turn(const Moment& at);
 
@@ -55,6 +55,8 @@ class NodeCore {
  private:
   static constexpr std::size_t kHandshakesPerTurn = 64;
 
+  // True when something may be left.
+  bool take_events_and_packets(ControlPort& port, const Moment& at);
   bool take_handshakes(const Moment& at);
   [[nodiscard]] HandshakeQueue fullest_queue() const;
   void perform(SendMessage& action, const Moment& at);
