@@ -27,7 +27,9 @@ class ReplayWindow {
  public:
   // Whether `counter` could still be accepted. No lock; writes nothing.
   [[nodiscard]] ReplayVerdict looks_new(std::uint64_t counter) const {
-    const std::uint64_t next = next_.load(std::memory_order_relaxed);
+    // Acquire: whoever sees the window moved sees the words cleared for it, or a new counter would
+    // pass for one that came 8192 before.
+    const std::uint64_t next = next_.load(std::memory_order_acquire);
     if (is_behind(counter, next)) return ReplayVerdict::too_old;
     if (counter >= next) return ReplayVerdict::fresh;
     const std::uint64_t word = words_[word_of(counter)].load(std::memory_order_relaxed);
@@ -64,7 +66,7 @@ class ReplayWindow {
     for (std::uint64_t i = 1; i <= steps; ++i) {
       words_[(highest_word + i) % kWords].store(0, std::memory_order_relaxed);
     }
-    next_.store(counter + 1, std::memory_order_relaxed);
+    next_.store(counter + 1, std::memory_order_release);
   }
 
   std::atomic<std::uint64_t> next_{0};  // one past the highest counter accepted
