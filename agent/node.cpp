@@ -91,17 +91,22 @@ void Node::follow_link(const Moment& at) {
   if (state.mtu != 0 && state.mtu != mtu_.load(std::memory_order_relaxed)) {
     mtu_.store(state.mtu, std::memory_order_relaxed);
   }
-  if (state.mtu != 0 && (changes.mtu || changes.moved || !is_up_)) {
+  // In another network namespace the name is somebody else's, or nobody's, here.
+  if (state.mtu != 0 && !state.elsewhere && (changes.mtu || changes.moved || !is_up_)) {
     if (Status fitted = tun_.fit_gso_to_mtu(state.name, state.mtu); !fitted) {
       log::verbose("gso_max_size: " + fitted.error().what);
     }
   }
   if (state.up && !is_up_) bring_up(at);
+  if (!state.up) retry_bind_at_ = kFarFuture;
   if (!state.up && is_up_) take_down(at);
 }
 
 void Node::follow_network(const Moment& at) {
-  if (!network_->take_change(at.now)) return;
+  if (network_->take_change(at.now)) choose_routes_anew(at);
+}
+
+void Node::choose_routes_anew(const Moment& at) {
   engine_.clear_sources();
   core_->carry_out(at);
   sockets_->reconnect_all();
@@ -109,9 +114,12 @@ void Node::follow_network(const Moment& at) {
 }
 
 void Node::bring_up(const Moment& at) {
+  const bool is_retry = retry_bind_at_ != kFarFuture;
   retry_bind_at_ = kFarFuture;
   if (Status opened = sockets_->open(listen_port_, udp_options()); !opened) {
-    log::error("interface is up, but " + opened.error().what + "; trying again every second");
+    if (!is_retry) {
+      log::error("interface is up, but " + opened.error().what + "; trying again every second");
+    }
     retry_bind_at_ = at.now + kBindRetryInterval;
     return;
   }
@@ -155,9 +163,10 @@ Status Node::apply(InterfaceChange&& change) {
   if (change.listen_port) {
     if (Status changed = change_port(*change.listen_port); !changed) return changed;
   }
-  if (change.fwmark) {
+  if (change.fwmark && *change.fwmark != mark_) {
+    if (Status set = sockets_->set_mark(*change.fwmark); !set) return set;
     mark_ = *change.fwmark;
-    if (Status set = sockets_->set_mark(mark_); !set) return set;
+    choose_routes_anew(at);  // the mark may lead along others
   }
   Status applied = engine_.apply(std::move(change), at);
   core_->carry_out(at);
@@ -188,8 +197,11 @@ void Node::tend_sockets(const Moment& at) {
     rank_at_ = busy_.traffic() ? at.now + kRankInterval : kFarFuture;
   }
   sockets_wait_ = sockets_->reap();
-  for (const auto& worker : workers_) {
-    if (worker->tun_is_gone()) follow_link(at);
+  // A network namespace that ends takes the device along without an event to us.
+  const auto saw_it_go = [](const auto& worker) { return worker->tun_is_gone(); };
+  if (!stopping_ && std::any_of(workers_.begin(), workers_.end(), saw_it_go)) {
+    log::info("TUN device was deleted: stopping");
+    stopping_ = true;
   }
 }
 

@@ -73,6 +73,7 @@ class Node final : public Controller {
   [[nodiscard]] Instant next_wake_up() const;
   void follow_link(const Moment& at);
   void follow_network(const Moment& at);
+  void choose_routes_anew(const Moment& at);
   void bring_up(const Moment& at);
   void take_down(const Moment& at);
   [[nodiscard]] Status change_port(std::uint16_t port);
