@@ -41,7 +41,15 @@ if(XM_LTO)
     message(FATAL_ERROR "XM_LTO: this compiler cannot: ${lto_says}")
   endif()
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
-  # g++ 12's own std::string, seen whole, looks to it like an overflow (GCC bug 105651).
-  target_link_options(xm_options INTERFACE
-    $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow -Wno-restrict -Wno-stringop-overread>)
+  # The objects hold machine code too, which is what tests link: only xdp-mesh pays for the whole
+  # program's optimisation.
+  target_compile_options(xm_options INTERFACE $<$<CXX_COMPILER_ID:GNU>:-ffat-lto-objects>)
+endif()
+
+# xm_test_options: for test code, which is large and run once. Optimising it costs more than it saves.
+add_library(xm_test_options INTERFACE)
+target_compile_options(xm_test_options INTERFACE -O1)
+target_compile_definitions(xm_test_options INTERFACE DOCTEST_CONFIG_SUPER_FAST_ASSERTS)
+if(XM_LTO)
+  target_link_options(xm_test_options INTERFACE -fno-lto)
 endif()

@@ -1,5 +1,6 @@
 # The doctest binaries. Every test case is one CTest test, named <kind>.[<folder>.]<test case>; a case that cannot
 # run here prints "skipped: <reason>" (tests/support/skip.hpp) and is reported as such.
+set(CMAKE_INTERPROCEDURAL_OPTIMIZATION OFF)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 file(GLOB support CONFIGURE_DEPENDS tests/support/*.cpp)
@@ -23,7 +24,7 @@ function(xm_test_binary name prefix seconds)
     return()
   endif()
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE xm_test_main xm_test_support)
+  target_link_libraries(${name} PRIVATE xm_test_main xm_test_support xm_test_options)
   target_compile_definitions(${name} PRIVATE XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # The list of cases is made whenever the binary is, and CTest reads it when it runs.
   set(cases ${PROJECT_BINARY_DIR}/${name}.ctest.cmake)
@@ -55,7 +56,7 @@ foreach(folder IN ITEMS crypto wire noise io peer path ctl node cli)
   file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
   if(sources)
     add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})
-    target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_test_main xm_${folder})
+    target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_test_main xm_${folder} xm_test_options)
     target_compile_definitions(xm_unit_tests_${folder} PRIVATE XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   endif()
 endforeach()

@@ -39,7 +39,7 @@ TEST_CASE("staged packets: super-packets are bounded by their bytes") {
   CHECK(staged.size() == 1);
 }
 
-TEST_CASE("staged packets: super-packets are bounded by their bytes") {
+TEST_CASE("staged packets: one of 64 KB pushes out as many as it needs, and taking frees all") {
   StagedPackets staged;
   const StagedPackets::Packet large(60'000);
   for (int i = 0; i < 4; ++i) CHECK(staged.push(large) == 0);
