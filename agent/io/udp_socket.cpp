@@ -120,7 +120,8 @@ bool UdpReceiveBuffers::split_into(ReceiveBatch& batch) {
 bool UdpSocket::receive(ReceiveBuffers& lent, ReceiveBatch& batch) {
   auto& buffers = static_cast<UdpReceiveBuffers&>(lent);
   batch.clear();
-  if (buffers.next_ == buffers.received_) {
+  const bool was_held = buffers.next_ != buffers.received_;
+  if (!was_held) {
     buffers.reset();
     const int received =
         syscalls_.recvmmsg(fd_.get(), buffers.headers_.data(),
@@ -128,9 +129,11 @@ bool UdpSocket::receive(ReceiveBuffers& lent, ReceiveBatch& batch) {
     if (received < 0) return !is_pending_error(errno);
     buffers.received_ = static_cast<std::size_t>(received);
   }
-  // A short answer from the kernel means that the socket is empty.
-  const bool kernel_had_less = buffers.received_ < buffers.headers_.size();
-  return buffers.split_into(batch) && kernel_had_less;
+  // A short answer from the kernel means that the socket is empty. What was held says nothing of
+  // that, and may be another socket's.
+  const bool is_empty = !was_held && buffers.received_ < buffers.headers_.size();
+  batch.rest_is_held = !buffers.split_into(batch);
+  return is_empty && !batch.rest_is_held;
 }
 
 // --- Sending -------------------------------------------------------------------------------------

@@ -23,6 +23,8 @@ class Rx {
 
   // Whether the last run() may have left something to receive.
   [[nodiscard]] bool more() const { return more_; }
+  // Whether some of it has been received already, so that no descriptor tells of it.
+  [[nodiscard]] bool holds_rest() const { return batch_.rest_is_held; }
 
  private:
   // A data message on its way: jobs_[i] of the same index says where its bytes are.

@@ -83,7 +83,8 @@ void Worker::serve_tun() {
 }
 
 void Worker::serve_socket(DatagramSocket& socket) {
-  for (int i = 0; i < kBatchesPerTurn; ++i) {
+  // What is held in the buffers goes beyond the turn: nothing would wake us for it.
+  for (int i = 0; i < kBatchesPerTurn || rx_.holds_rest(); ++i) {
     rx_.run(socket);
     if (!rx_.more()) return;
   }
@@ -123,7 +124,7 @@ void Worker::obey(const Command& command) {
     if (it->second != command.socket) continue;
     poller_.remove(command.socket->fd());
     sockets_.erase(it);
-    for (int i = 0; i < kBatchesToDrain; ++i) {
+    for (int i = 0; i < kBatchesToDrain || rx_.holds_rest(); ++i) {
       rx_.run(*command.socket);
       if (!rx_.more()) break;
     }

@@ -39,8 +39,13 @@ struct ReceiveBatch {
   std::size_t frame_count = 0;
   std::size_t source_count = 0;
   std::size_t truncated = 0;  // datagrams that did not fit their buffer and are not in `frames`
+  // There were more, already received: no descriptor will say so, the next receive brings them.
+  bool rest_is_held = false;
 
-  void clear() { frame_count = source_count = truncated = 0; }
+  void clear() {
+    frame_count = source_count = truncated = 0;
+    rest_is_held = false;
+  }
 };
 
 }  // namespace xm

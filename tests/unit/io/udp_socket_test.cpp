@@ -350,9 +350,11 @@ TEST_CASE("more datagrams than a batch holds come with the next receive, none is
   ReceiveBatch batch;
   std::size_t total = 0;
   int receives = 0;
+  int held = 0;
   bool drained = false;
   while (!drained) {
     drained = sockets.listener.receive(buffers, batch);
+    held += batch.rest_is_held ? 1 : 0;
     for (std::size_t i = 0; i < batch.frame_count; ++i) {
       CHECK(batch.frames[i].data[0] == (total % 200 * 100) % 256);
       ++total;
@@ -361,6 +363,22 @@ TEST_CASE("more datagrams than a batch holds come with the next receive, none is
   }
   CHECK(total == 1600);
   CHECK(receives == 5);  // 512 + 512 + 512 + 64, then the socket is found empty
+  CHECK(held == 3);
+}
+
+TEST_CASE("a receive that brings only what was held does not call its socket empty") {
+  Sockets sockets;
+  sockets.kernel.incoming.push_back({0, std::vector<IncomingMessage>(5, message(128 * 100, 100))});
+  UdpReceiveBuffers buffers;
+  ReceiveBatch batch;
+  CHECK_FALSE(sockets.listener.receive(buffers, batch));
+  CHECK(batch.frame_count == 512);
+  CHECK(batch.rest_is_held);
+  CHECK_FALSE(sockets.listener.receive(buffers, batch));
+  CHECK(batch.frame_count == 128);
+  CHECK_FALSE(batch.rest_is_held);
+  CHECK(sockets.listener.receive(buffers, batch));
+  CHECK(batch.frame_count == 0);
 }
 
 TEST_CASE("empty datagrams are frames, truncated ones are counted") {
