@@ -14,6 +14,8 @@ namespace {
 
 // How often the peers are ranked by traffic while there is some.
 constexpr Duration kRankInterval = 1s;
+// How long to go on ranking after a peer has lost its connected socket.
+constexpr Duration kRankAfterLoss = 10s;
 // How often a port that was taken when the interface came up is tried again.
 constexpr Duration kBindRetryInterval = 1s;
 // How soon to look again at sockets that workers are letting go of.
@@ -191,10 +193,16 @@ void Node::tend_sockets(const Moment& at) {
   follow_network(at);
   if (link_->interval() != Duration::max()) follow_link(at);
   if (retry_bind_at_ <= at.now) bring_up(at);
-  if (core_->take_traffic_seen() && rank_at_ == kFarFuture) rank_at_ = at.now + kRankInterval;
+  // Traffic that goes on raises no event by which to notice a peer that has lost its socket.
+  const bool lost = sockets_->take_lost_connection();
+  if (lost) rank_until_ = at.now + kRankAfterLoss;
+  if ((core_->take_traffic_seen() || lost) && rank_at_ == kFarFuture) {
+    rank_at_ = at.now + kRankInterval;
+  }
   if (rank_at_ <= at.now) {
     rank_peers();
-    rank_at_ = busy_.traffic() ? at.now + kRankInterval : kFarFuture;
+    const bool again = busy_.traffic() || at.now < rank_until_;
+    rank_at_ = again ? at.now + kRankInterval : kFarFuture;
   }
   sockets_wait_ = sockets_->reap();
   // A network namespace that ends takes the device along without an event to us.

@@ -120,6 +120,7 @@ class Node final : public Controller {
   bool is_up_ = false;
   Instant retry_bind_at_ = kFarFuture;
   Instant rank_at_ = kFarFuture;
+  Instant rank_until_;         // at least, traffic or not
   bool sockets_wait_ = false;  // something closes
   BusyPeers busy_{NodeSockets::kMaxConnected};
   bool stopping_ = false;

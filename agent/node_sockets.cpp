@@ -41,6 +41,7 @@ void NodeSockets::give(Generation& generation) {
 
 void NodeSockets::withdraw(std::unique_ptr<Generation> generation) {
   if (generation == nullptr) return;
+  lost_connection_ = lost_connection_ || !generation->connected.empty();
   for (auto& [peer, connected] : generation->connected) {
     start_closing(*generation, std::move(connected));
   }
@@ -77,6 +78,7 @@ std::unique_ptr<const SendPath> NodeSockets::make_path(PeerId peer, const PeerRo
     } else {
       start_closing(*current_, std::move(found->second));
       current_->connected.erase(found);
+      lost_connection_ = true;
     }
   }
   auto path = std::make_unique<SendPath>();
@@ -135,6 +137,7 @@ void NodeSockets::reconnect_all() {
     } else {
       start_closing(*current_, std::move(it->second));
       it = current_->connected.erase(it);
+      lost_connection_ = true;
     }
   }
 }

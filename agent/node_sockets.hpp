@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "agent/io/udp_listeners.hpp"
@@ -62,6 +63,9 @@ class NodeSockets final : public PathMaker {
     return is_open() ? current_->connected.size() : 0;
   }
 
+  // True once after a peer has lost its connected socket otherwise than by disconnect().
+  [[nodiscard]] bool take_lost_connection() { return std::exchange(lost_connection_, false); }
+
   // The network around us has changed: connected sockets take their route and source anew. Every
   // path must be made anew afterwards.
   void reconnect_all();
@@ -109,6 +113,7 @@ class NodeSockets final : public PathMaker {
   std::vector<Worker*> workers_;
   std::unique_ptr<Generation> current_;
   std::list<std::unique_ptr<Generation>> past_;
+  bool lost_connection_ = false;
 };
 
 }  // namespace xm

@@ -21,26 +21,24 @@ struct FreeContext {
 
 enum class Direction : int { open = 0, seal = 1 };
 
-// A context for one direction and the key that it holds. EVP_CIPHER_CTX_free wipes OpenSSL's copy
-// of the key, Key ours.
+// A context for one direction. It holds a session's key only during a call: what OpenSSL keeps of
+// it is overwritten at the end, so that no key outlives its session here.
 class Context {
  public:
   // False when OpenSSL refuses; the context is then of no use.
   [[nodiscard]] bool create(const EVP_CIPHER* cipher, Direction direction) {
     context_.reset(EVP_CIPHER_CTX_new());
     return context_ != nullptr &&
-           EVP_CipherInit_ex2(context_.get(), cipher, key_.expose().data(), nullptr,
+           EVP_CipherInit_ex2(context_.get(), cipher, no_key_.expose().data(), nullptr,
                               static_cast<int>(direction), nullptr) == 1;
   }
 
   // False when OpenSSL refuses the key: nothing may then be sealed or opened.
   [[nodiscard]] bool use_key(const Key& key) {
-    if (keyed_ && key == key_) return true;
-    keyed_ = EVP_CipherInit_ex2(context_.get(), nullptr, key.expose().data(), nullptr,
-                                kKeepDirection, nullptr) == 1;
-    if (keyed_) key_ = key.clone();
-    return keyed_;
+    return EVP_CipherInit_ex2(context_.get(), nullptr, key.expose().data(), nullptr, kKeepDirection,
+                              nullptr) == 1;
   }
+  void forget_key() { (void)use_key(no_key_); }
 
   [[nodiscard]] bool seal(const AeadJob& job) {
     const Nonce nonce = nonce_of(job.counter);
@@ -82,8 +80,7 @@ class Context {
   }
 
   std::unique_ptr<EVP_CIPHER_CTX, FreeContext> context_;
-  Key key_;
-  bool keyed_ = false;
+  Key no_key_;  // zeros
 };
 
 class OpensslEngine final : public AeadEngine {
@@ -99,11 +96,13 @@ class OpensslEngine final : public AeadEngine {
     for (const AeadJob& job : jobs) {
       if (!keyed || !seal_.seal(job)) blank_sealed(job);
     }
+    seal_.forget_key();
   }
 
   void open(const Key& key, std::span<AeadJob> jobs) override {
     const bool keyed = open_.use_key(key);
     for (AeadJob& job : jobs) job.ok = keyed && open_.open(job);
+    open_.forget_key();
   }
 
   [[nodiscard]] std::string description() const override { return "openssl"; }

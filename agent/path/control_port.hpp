@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <vector>
@@ -35,6 +36,7 @@ class ControlPort {
   static constexpr std::size_t kHandshakes = 1024;
   static constexpr std::size_t kEvents = 1024;
   static constexpr std::size_t kStaged = 256;
+  static constexpr std::size_t kStagedBytes = 1024 * 1024;  // super-packets are large
 
   // `wake` makes the control thread look at its ports; it is called after every post.
   explicit ControlPort(std::function<void()> wake) : wake_(std::move(wake)) {}
@@ -52,13 +54,19 @@ class ControlPort {
   }
   // The only post that allocates: the packet's own wait for a handshake is far from the fast path.
   [[nodiscard]] bool post_staged(PeerId peer, Bytes packet) {
-    if (staged_.size() == staged_.capacity()) return false;
+    const std::size_t held = staged_bytes_.load(std::memory_order_relaxed);
+    if (staged_.size() == staged_.capacity() || held + packet.size() > kStagedBytes) return false;
+    staged_bytes_.fetch_add(packet.size(), std::memory_order_relaxed);
     return posted(staged_.push({peer, std::vector<std::uint8_t>(packet.begin(), packet.end())}));
   }
 
   [[nodiscard]] bool take(HandshakeDatagram& datagram) { return handshakes_.pop(datagram); }
   [[nodiscard]] bool take(PeerEvent& event) { return events_.pop(event); }
-  [[nodiscard]] bool take(StagedPacket& packet) { return staged_.pop(packet); }
+  [[nodiscard]] bool take(StagedPacket& packet) {
+    if (!staged_.pop(packet)) return false;
+    staged_bytes_.fetch_sub(packet.bytes.size(), std::memory_order_relaxed);
+    return true;
+  }
 
   // How full the handshake queue is, for the decision that this node is under load.
   [[nodiscard]] std::size_t handshakes_waiting() const { return handshakes_.size(); }
@@ -73,6 +81,7 @@ class ControlPort {
   SpscRing<HandshakeDatagram> handshakes_{kHandshakes};
   SpscRing<PeerEvent> events_{kEvents};
   SpscRing<StagedPacket> staged_{kStaged};
+  std::atomic<std::size_t> staged_bytes_{0};
 };
 
 }  // namespace xm

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "xdpmesh/log.hpp"
+
 namespace xm {
 namespace {
 
@@ -117,7 +119,10 @@ void Worker::obey_commands() {
 void Worker::obey(const Command& command) {
   if (command.add) {
     const Poller::Token token = next_token_++;
-    if (poller_.add(command.socket->fd(), token)) sockets_.emplace(token, command.socket);
+    if (Status added = poller_.add(command.socket->fd(), token); !added) {
+      return log::error("worker cannot receive on a socket: " + added.error().what);
+    }
+    sockets_.emplace(token, command.socket);
     return;
   }
   for (auto it = sockets_.begin(); it != sockets_.end(); ++it) {
