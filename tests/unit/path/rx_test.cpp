@@ -1,0 +1,169 @@
+#include "agent/path/rx.hpp"
+
+#include <doctest/doctest.h>
+
+#include "tests/support/packet_builder.hpp"
+#include "tests/support/path_rig.hpp"
+
+namespace xm::test {
+namespace {
+
+struct Tunnel {
+  // One packet from left to right, as it is on the wire; or lost there.
+  Datagram sealed(const PacketSpec& spec, bool lost = false) {
+    network.set_faults({.loss = lost ? 1.0 : 0.0});
+    network.start_recording();
+    left.tun.push_packet(build_packet(spec));
+    (void)left.tx.run(left.tun);
+    const auto recorded = network.take_recording();
+    REQUIRE(recorded.size() == 1);
+    network.set_faults({});
+    drain();
+    return recorded.front();
+  }
+  void drain() {
+    while (right.rx.run(right.socket) != 0) {
+    }
+  }
+  void deliver(Datagram datagram) {
+    network.inject(std::move(datagram));
+    drain();
+  }
+
+  ManualClock clock;
+  FakeNetwork network{clock, 1};
+  PathRig left{clock, network, kLeft};
+  PathRig right{clock, network, kRight};
+};
+
+PacketSpec packet(std::size_t payload = 100) {
+  PacketSpec spec;
+  spec.protocol = 17;
+  spec.payload.assign(payload, 3);
+  return spec;
+}
+
+TEST_CASE("rx: a packet arrives as it was, and leaves its marks") {
+  Tunnel tunnel;
+  const Datagram wire = tunnel.sealed(packet());
+  const auto written = tunnel.right.tun.take_written();
+  REQUIRE(written.size() == 1);
+  CHECK(Packet(written[0].begin() + 10, written[0].end()) == build_packet(packet()));
+  CHECK(tunnel.right.peer.received_bytes.load() == wire.payload.size());
+  CHECK(tunnel.right.peer.activity.unacknowledged_since.load() == tunnel.clock.now().nanoseconds);
+  const auto events = tunnel.right.take_events();
+  REQUIRE(events.size() == 2);
+  CHECK(events[0].kind == PeerEventKind::arm_timers);
+  CHECK(events[1].kind == PeerEventKind::session_confirmed);
+  CHECK(events[1].local_index == tunnel.right.session->local_index());
+}
+
+TEST_CASE("rx: each way to die, under its own reason, and nothing moves") {
+  struct Row {
+    const char* why;
+    xm_drop reason;
+    void (*spoil)(Packet&);
+  };
+  const std::vector<Row> rows{
+      {"type", XM_DROP_malformed, [](Packet& bytes) { bytes[0] = 5; }},
+      {"reserved bytes", XM_DROP_malformed, [](Packet& bytes) { bytes[2] = 1; }},
+      {"too short", XM_DROP_malformed, [](Packet& bytes) { bytes.resize(31); }},
+      {"index", XM_DROP_unknown_index, [](Packet& bytes) { bytes[4] ^= 1; }},
+      {"counter past the limit", XM_DROP_counter_too_old,
+       [](Packet& bytes) { std::fill_n(&bytes[8], 8, std::uint8_t{0xff}); }},
+      {"counter", XM_DROP_bad_tag, [](Packet& bytes) { bytes[8] ^= 1; }},
+      {"ciphertext", XM_DROP_bad_tag, [](Packet& bytes) { bytes[20] ^= 1; }},
+      {"tag", XM_DROP_bad_tag, [](Packet& bytes) { bytes.back() ^= 1; }},
+      {"cut", XM_DROP_bad_tag, [](Packet& bytes) { bytes.resize(bytes.size() - 16); }},
+      {"replay", XM_DROP_counter_replayed, [](Packet&) {}},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Tunnel tunnel;
+    Datagram wire = tunnel.sealed(packet(), row.reason != XM_DROP_counter_replayed);
+    (void)tunnel.right.tun.take_written();
+    (void)tunnel.right.take_events();
+    wire.from = Endpoint::parse("203.0.113.1:9").value();
+    row.spoil(wire.payload);
+    tunnel.deliver(wire);
+    CHECK(tunnel.right.drops(row.reason) == 1);
+    CHECK(tunnel.right.tun.take_written().empty());
+    CHECK(tunnel.right.take_events().empty());
+  }
+}
+
+TEST_CASE("rx: an expired session receives nothing") {
+  Tunnel tunnel;
+  Datagram wire = tunnel.sealed(packet());
+  store_le64(&wire.payload[8], 77);
+  tunnel.clock.advance(kRejectAfterTime);
+  tunnel.deliver(wire);
+  CHECK(tunnel.right.drops(XM_DROP_session_expired) == 1);
+}
+
+TEST_CASE("rx: inner packets that are none, or not the peer's") {
+  Tunnel tunnel;
+  PacketSpec foreign = packet();
+  foreign.source = "10.0.0.9";
+  (void)tunnel.sealed(foreign);
+  CHECK(tunnel.right.drops(XM_DROP_source_not_allowed) == 1);
+  CHECK(tunnel.right.tun.take_written().empty());
+}
+
+TEST_CASE("rx: an authenticated packet from elsewhere asks for the endpoint to move") {
+  Tunnel tunnel;
+  (void)tunnel.sealed(packet());
+  (void)tunnel.right.take_events();
+  tunnel.left.socket.move_to(Endpoint::parse("198.51.100.1:7").value());
+  (void)tunnel.sealed(packet());
+  const auto events = tunnel.right.take_events();
+  REQUIRE(events.size() == 1);
+  CHECK(events[0].kind == PeerEventKind::endpoint_moved);
+  CHECK(events[0].source.remote == Endpoint::parse("198.51.100.1:7").value());
+}
+
+TEST_CASE("rx: an initiator hears of a session's last minutes once") {
+  Tunnel tunnel;
+  tunnel.clock.advance(166s);
+  tunnel.right.tun.push_packet([] {
+    PacketSpec spec = packet();
+    spec.source = "10.0.0.2";
+    spec.destination = "10.0.0.1";
+    return build_packet(spec);
+  }());
+  (void)tunnel.right.tx.run(tunnel.right.tun);
+  (void)tunnel.left.rx.run(tunnel.left.socket);
+  CHECK(tunnel.left.raised(PeerEventKind::want_handshake));
+  CHECK_FALSE(tunnel.right.raised(PeerEventKind::want_handshake));
+}
+
+TEST_CASE("rx: handshake messages go to the control thread; a full queue is counted") {
+  Tunnel tunnel;
+  Datagram initiation{Endpoint::parse("203.0.113.1:9").value(), tunnel.right.socket.local(),
+                      Packet(kInitiationSize), 0};
+  initiation.payload[0] = 1;
+  for (std::size_t i = 0; i < ControlPort::kHandshakes + 5; ++i) tunnel.deliver(initiation);
+  CHECK(tunnel.right.port.handshakes_waiting() == ControlPort::kHandshakes);
+  CHECK(tunnel.right.drops(XM_DROP_handshake_queue_full) == 5);
+  HandshakeDatagram taken;
+  REQUIRE(tunnel.right.port.take(taken));
+  CHECK(taken.length == kInitiationSize);
+  CHECK(taken.source.remote == initiation.from);
+}
+
+TEST_CASE("rx: congestion on the way reaches an inner packet that can say so") {
+  Tunnel tunnel;
+  PacketSpec spec = packet();
+  spec.traffic_class = 2;  // ECT(0)
+  Datagram wire = tunnel.sealed(spec);
+  CHECK((wire.tos & 3) == 2);
+  CHECK((tunnel.right.tun.take_written().at(0).at(10 + 1) & 3) == 2);
+
+  wire = tunnel.sealed(spec, true);
+  wire.tos = 3;
+  tunnel.deliver(wire);
+  CHECK((tunnel.right.tun.take_written().at(0).at(10 + 1) & 3) == 3);
+}
+
+}  // namespace
+}  // namespace xm::test
