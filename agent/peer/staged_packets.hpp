@@ -1,6 +1,6 @@
 // Packets of one peer that wait for a session: bounded, the oldest gives way
-// (drivers/net/wireguard/device.c, wg_xmit()). The kernel counts packets of MTU size; here one may be
-// a super-packet of 64 KB, so their bytes are bounded too. Control thread only.
+// (drivers/net/wireguard/device.c, wg_xmit()). The kernel counts packets of MTU size; here one may
+// be a super-packet of 64 KB, so their bytes are bounded too. Control thread only.
 #pragma once
 
 #include <cstddef>
