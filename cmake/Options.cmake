@@ -48,25 +48,18 @@ endif()
 
 # xm_test_options: for test code, which is large and run once. Optimising it costs more than it saves.
 add_library(xm_test_options INTERFACE)
-set(test_optimisation -O1)
-if(sanitize)
-  set(test_optimisation -O0)
-endif()
-target_compile_options(xm_test_options INTERFACE ${test_optimisation})
+target_compile_options(xm_test_options INTERFACE -O0)
 target_compile_definitions(xm_test_options INTERFACE DOCTEST_CONFIG_SUPER_FAST_ASSERTS)
 if(XM_LTO)
   target_link_options(xm_test_options INTERFACE -fno-lto)
 endif()
 
-# The instrumented builds precompile the standard library's headers, which halves their time. The
-# others do not: there every file shows that it includes what it uses, and ccache works.
+# Test code and the instrumented builds precompile the standard library's headers, which halves their
+# time. Our own code otherwise does not: there every file shows that it includes what it uses.
 set(XM_COMMON_HEADERS <algorithm> <array> <atomic> <chrono> <cstring> <deque> <functional> <map>
     <memory> <mutex> <optional> <span> <string> <string_view> <thread> <unordered_map> <variant> <vector>)
 # xm_precompile(TARGET OWNER [header...]): the first to name an owner makes the headers, others reuse them.
 function(xm_precompile target owner)
-  if(NOT sanitize)
-    return()
-  endif()
   if(target STREQUAL owner)
     target_precompile_headers(${target} PRIVATE ${XM_COMMON_HEADERS} ${ARGN})
   else()
