@@ -66,8 +66,10 @@ std::string grouping(std::vector<Packet> packets, CoalesceKinds kinds = kAll) {
       const auto* at = static_cast<const std::uint8_t*>(pieces[piece].iov_base);
       for (std::size_t n = 0; n < packets.size(); ++n) {
         const Packet& packet = packets[n];
-        if (at < packet.data() || at > packet.data() + packet.size()) continue;
-        if (packet.empty() && pieces[piece].iov_len != 0) continue;
+        const bool inside = packet.empty()
+                                ? pieces[piece].iov_len == 0
+                                : at >= packet.data() && at < packet.data() + packet.size();
+        if (!inside) continue;
         CHECK(at + pieces[piece].iov_len == packet.data() + packet.size());
         groups += static_cast<char>('0' + n);
         if (pieces.size() == 2) CHECK(packet == before[n]);
