@@ -5,4 +5,4 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 find .ci tools tests -type f -not -path '*/corpus/*' -print0 |
   { xargs -0 -r grep -lZm1 '^#!.*\bbash' || true; } |
-  xargs -0 -r shellcheck -x -P SCRIPTDIR -S warning -e SC1010
+  xargs -0 -r -n 5 -P "$(nproc)" shellcheck -x -P SCRIPTDIR -S warning -e SC1010
