@@ -42,8 +42,9 @@ function(xm_test_binary name prefix seconds)
     ${PROJECT_BINARY_DIR}/${name}.include.cmake)
 endfunction()
 
-# A naive oracle of 10^6 look-ups: the one test that is worth optimising.
-set_source_files_properties(tests/unit/peer/allowed_ips_test.cpp PROPERTIES
+# Naive oracles and races that count: the tests that are worth optimising.
+set_source_files_properties(tests/unit/peer/allowed_ips_test.cpp tests/unit/peer/index_table_test.cpp
+  tests/unit/path/offload_property_test.cpp PROPERTIES
   COMPILE_OPTIONS -O2 SKIP_PRECOMPILE_HEADERS ON)
 file(GLOB_RECURSE unit CONFIGURE_DEPENDS tests/unit/*_test.cpp)
 xm_test_binary(xm_unit_tests unit 300 ${unit})

@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
 """clang-tidy over agent/ and loader/, as many files at once as there are processors.
 
-A file that passed is remembered by the hash of its preprocessed text and of .clang-tidy, so only what
-changed is looked at again. Usage: clang_tidy.py BUILD_DIR CACHE_DIR [FILE...]
+A file that passed is remembered by the hash of itself, of our headers that it includes at any depth
+and of .clang-tidy, so only what changed is looked at again. Usage: clang_tidy.py BUILD_DIR CACHE_DIR [FILE...]
 """
 
 import concurrent.futures
 import hashlib
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+INCLUDE = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 
 
 def flags(build):
@@ -22,15 +24,27 @@ def flags(build):
             "-I.", "-Iinclude", f"-I{build}/generated", "-isystem", f"{build}/bpf", *defines]
 
 
-def key_of(source, arguments, seed):
-    text = subprocess.run(["clang++", "-E", *arguments, source], capture_output=True, check=False,
-                          cwd=ROOT).stdout
-    return hashlib.sha256(seed + source.encode() + b"\0" + text).hexdigest()
+def with_headers(source, seen):
+    """Adds to seen the file and all of our headers that it includes, at any depth."""
+    if source in seen or not source.exists():
+        return
+    seen.add(source)
+    for name in INCLUDE.findall(source.read_text()):
+        with_headers(ROOT / ("include" if name.startswith("xdpmesh/") else "") / name, seen)
+
+
+def key_of(source, seed):
+    files = set()
+    with_headers(ROOT / source, files)
+    key = hashlib.sha256(seed + source.encode())
+    for path in sorted(files):
+        key.update(path.read_bytes())
+    return key.hexdigest()
 
 
 def examine(source, arguments, seed, cache):
     """(source, what clang-tidy said or None when the file is clean)."""
-    stamp = cache / key_of(source, arguments, seed)
+    stamp = cache / key_of(source, seed)
     if stamp.exists():
         return source, None
     run = subprocess.run(["clang-tidy", "-quiet", source, "--", *arguments], capture_output=True,
