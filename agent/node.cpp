@@ -30,10 +30,11 @@ int run_node(const NodeOptions& options, const std::function<void(const Status&)
     return 1;
   }
   ready({});
-  return (*node)->run();
+  (*node)->run();
+  return 0;
 }
 
-int Node::run() {
+void Node::run() {
   follow_link(moment());
   bool more = false;
   while (!stopping_) {
@@ -49,7 +50,6 @@ int Node::run() {
     tend_sockets(at);
   }
   log::info("stopped");
-  return exit_code_;
 }
 
 Instant Node::next_wake_up() const {

@@ -43,8 +43,8 @@ class Node final : public Controller {
   [[nodiscard]] static Result<std::unique_ptr<Node>> create(const NodeOptions& options);
   ~Node() override;
 
-  // Returns the exit code.
-  int run();
+  // Until it is told to stop, or the device or the configuration socket is removed.
+  void run();
 
   [[nodiscard]] Status apply(InterfaceChange&& change) override;
   [[nodiscard]] InterfaceView view() override;
@@ -124,7 +124,6 @@ class Node final : public Controller {
   bool sockets_wait_ = false;  // something closes
   BusyPeers busy_{NodeSockets::kMaxConnected};
   bool stopping_ = false;
-  int exit_code_ = 0;
 };
 
 }  // namespace xm

@@ -17,7 +17,7 @@ namespace xm {
 class DatagramSocket;
 
 // The most datagrams that one segmented send takes on every kernel that has UDP_SEGMENT
-// (UDP_MAX_SEGMENTS in net/udp.h), and the largest UDP payload over IPv4.
+// (UDP_MAX_SEGMENTS in net/udp.h), and the largest UDP payload over IPv4, taken for IPv6 too.
 inline constexpr std::uint32_t kMaxSegments = 64;
 inline constexpr std::uint32_t kMaxUdpPayload = 65507;
 

@@ -11,8 +11,8 @@ GsoRun next_gso_run(std::span<const SealedDatagram> datagrams) {
     if (next.tos != first.tos) break;                               // [2]
     if (run.bytes != run.datagrams * run.segment_size) break;       // [3]
     if (next.length > run.segment_size || next.length == 0) break;  // [4]
-    if (run.datagrams == kGsoMaxSegments) break;                    // [5]
-    if (run.bytes + next.length > kGsoMaxBytes) break;              // [6]
+    if (run.datagrams == kMaxSegments) break;                       // [5]
+    if (run.bytes + next.length > kMaxUdpPayload) break;            // [6]
     ++run.datagrams;
     run.bytes += next.length;
   }

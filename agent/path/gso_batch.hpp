@@ -5,12 +5,9 @@
 #include <cstdint>
 #include <span>
 
-namespace xm {
+#include "agent/io/datagram_socket.hpp"
 
-// More is EMSGSIZE or EINVAL: UDP_MAX_SEGMENTS before Linux 6.9 (<linux/udp.h>), and the largest
-// UDP payload over IPv4 (65,535 − 20 − 8), taken for IPv6 too.
-inline constexpr std::uint32_t kGsoMaxSegments = 64;
-inline constexpr std::uint32_t kGsoMaxBytes = 65507;
+namespace xm {
 
 // A sealed datagram; it lies in the send buffer right after the one before it.
 struct SealedDatagram {
@@ -30,7 +27,7 @@ struct GsoRun {
 // joins the run when
 // [1] it goes the same way as the first (destination), [2] with the same TOS,
 // [3] all before it are as long as the first, and [4] it is no longer than that, nor empty,
-// [5] the run stays within kGsoMaxSegments and [6] within kGsoMaxBytes.
+// [5] the run stays within kMaxSegments and [6] within kMaxUdpPayload.
 [[nodiscard]] GsoRun next_gso_run(std::span<const SealedDatagram> datagrams);
 
 }  // namespace xm

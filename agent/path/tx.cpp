@@ -123,7 +123,7 @@ void Tx::split(PeerSession& session, const SendPath& path, Bytes packet, Instant
 // datagram can carry. A batch that is full leaves first.
 std::uint8_t* Tx::open_datagram(std::uint32_t length, Instant now) {
   const std::uint32_t largest = length + 15 + static_cast<std::uint32_t>(kDataOverhead);
-  if (largest > kGsoMaxBytes + 15) return nullptr;
+  if (largest > kMaxUdpPayload + 15) return nullptr;
   if (datagram_count_ == kMaxDatagrams || used_ + largest > kArena) flush(now);
   return &arena_[used_ + kDataHeaderSize];
 }

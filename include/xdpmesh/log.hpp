@@ -1,6 +1,6 @@
 // Log lines for people: "level: message". On stderr, or to syslog once the process is a daemon.
 //
-// Never on the packet path, never a key. Lines that outsiders can provoke go through LogLimit.
+// Never on the packet path, never a key, never about what an outsider sends: that is counted.
 #pragma once
 
 #include <syslog.h>
@@ -9,8 +9,6 @@
 #include <cstdio>
 #include <string>
 #include <string_view>
-
-#include "xdpmesh/clock.hpp"
 
 namespace xm {
 
@@ -43,18 +41,5 @@ inline void verbose(std::string_view text) {
 }
 
 }  // namespace log
-
-// Lets one line a second through. One thread.
-class LogLimit {
- public:
-  [[nodiscard]] bool allow(Instant now) {
-    if (!last_.is_never() && now - last_ < 1s) return false;
-    last_ = now;
-    return true;
-  }
-
- private:
-  Instant last_;
-};
 
 }  // namespace xm

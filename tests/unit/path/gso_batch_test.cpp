@@ -61,8 +61,8 @@ TEST_CASE("gso_batch: runs cover everything once and are what the kernel takes")
     while (!left.empty()) {
       const GsoRun run = next_gso_run(left);
       REQUIRE(run.datagrams >= 1);
-      REQUIRE(run.datagrams <= kGsoMaxSegments);
-      REQUIRE(run.bytes <= kGsoMaxBytes);
+      REQUIRE(run.datagrams <= kMaxSegments);
+      REQUIRE(run.bytes <= kMaxUdpPayload);
       std::uint32_t bytes = 0;
       for (std::size_t i = 0; i < run.datagrams; ++i) {
         bytes += left[i].length;
