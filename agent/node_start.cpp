@@ -5,6 +5,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/io/syscall_io.hpp"
 #include "agent/io/udp_socket.hpp"
 #include "agent/node.hpp"
 #include "agent/node_cpus.hpp"
@@ -86,11 +87,13 @@ Status Node::start_workers() {
   for (std::size_t id = 0; id < plan_.workers; ++id) {
     auto aead = make_chosen_engine(plan_.aead);
     if (!aead) return aead.error();
+    auto io = SyscallIo::create(tun_.queue(id % tun_.queue_count()));
+    if (!io) return io.error();
     auto worker = Worker::create(context_,
                                  {.id = id,
                                   .aead = std::move(*aead),
                                   .buffers = std::make_unique<UdpReceiveBuffers>(),
-                                  .tun = &tun_.queue(id % tun_.queue_count()),
+                                  .io = std::move(*io),
                                   .reads_tun = id < tun_.queue_count()},
                                  [this] { wake_->ring(); });
     if (!worker) return worker.error();

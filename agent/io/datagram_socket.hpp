@@ -1,5 +1,6 @@
-// What the packet path needs of a UDP socket: receive a batch, send a batch. The kernel's sockets
-// (udp_socket.hpp), tests' fakes and, later, io_uring have this face.
+// What the packet path needs of UDP sockets: receive a batch, send a batch. The kernel's sockets
+// (udp_socket.hpp), io_uring (uring_receiver.hpp, uring_sender.hpp) and tests' fakes have these
+// faces.
 #pragma once
 
 #include <atomic>
@@ -61,16 +62,21 @@ class ReceiveBuffers {
   virtual ~ReceiveBuffers() = default;
 };
 
-// Thread: send() by any thread at any time; receive() by one thread at a time.
-class DatagramSocket {
+// Where a worker receives from: a socket itself, or what a ring has taken from one. Thread: one at
+// a time.
+class DatagramReceiver {
  public:
-  virtual ~DatagramSocket() = default;
+  virtual ~DatagramReceiver() = default;
 
   // Fills `batch` with what waits in the socket; an empty batch when nothing does. Never blocks.
   // The frames lie in `buffers` and are valid until its next use. False when `buffers` were not
   // enough for all that waits or errors were pending: call again.
   virtual bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) = 0;
+};
 
+// Thread: send() by any thread at any time.
+class DatagramSocket : public DatagramReceiver {
+ public:
   // Sends the runs in order. Waits a bounded time for room in the send queue rather than reorder;
   // what still does not leave is reported in each run.
   virtual void send(std::span<SendRun> runs, Instant now) = 0;
@@ -78,5 +84,30 @@ class DatagramSocket {
   // To poll for reading; -1 for one that cannot be polled (fakes).
   [[nodiscard]] virtual int fd() const = 0;
 };
+
+// How runs for any number of sockets leave. Thread: the owner's.
+class DatagramSender {
+ public:
+  virtual ~DatagramSender() = default;
+  // Sends the runs, each by its path's socket, in order of each socket; as DatagramSocket::send().
+  virtual void send(std::span<SendRun> runs, Instant now) = 0;
+};
+
+// One call for all runs in a row that leave by the same socket.
+class DirectSender final : public DatagramSender {
+ public:
+  void send(std::span<SendRun> runs, Instant now) override {
+    for (std::size_t begin = 0; begin < runs.size();) {
+      DatagramSocket* const socket = runs[begin].path->socket;
+      std::size_t end = begin + 1;
+      while (end < runs.size() && runs[end].path->socket == socket) ++end;
+      socket->send(runs.subspan(begin, end - begin), now);
+      begin = end;
+    }
+  }
+};
+
+// It has no state: any thread may use it.
+inline DirectSender direct_sender;
 
 }  // namespace xm

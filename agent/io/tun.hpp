@@ -37,7 +37,12 @@ enum class TunIo : std::uint8_t {
 
 struct TunRead {
   TunIo state = TunIo::would_block;
-  std::size_t length = 0;  // virtio header included
+  MutableBytes packet;  // virtio header included; lent until the queue's next read
+};
+
+struct TunWrite {
+  std::span<const iovec> pieces;  // of one packet, as TunQueue::write() takes them
+  TunIo state = TunIo::done;      // set by write_all()
 };
 
 // Thread: read() by one worker; write() by any, where the device has fewer queues than workers.
@@ -45,9 +50,13 @@ class TunQueue {
  public:
   virtual ~TunQueue() = default;
   // Reads one packet (up to kTunReadSize bytes); never blocks.
-  [[nodiscard]] virtual TunRead read(MutableBytes into) = 0;
+  [[nodiscard]] virtual TunRead read() = 0;
   // Writes one packet from pieces, the first of which starts with the virtio header; never blocks.
   [[nodiscard]] virtual TunIo write(std::span<const iovec> pieces) = 0;
+  // The same for many packets, in order; one that is refused does not keep back those behind it.
+  virtual void write_all(std::span<TunWrite> writes) {
+    for (TunWrite& each : writes) each.state = write(each.pieces);
+  }
   // To poll for reading; -1 for a queue that cannot be polled (fakes).
   [[nodiscard]] virtual int fd() const = 0;
 };

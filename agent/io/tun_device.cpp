@@ -255,16 +255,22 @@ Status check_interface_name(std::string_view name) {
   return {};
 }
 
-TunRead KernelTunQueue::read(MutableBytes into) {
+KernelTunQueue::KernelTunQueue(Fd fd, bool vnet_header)
+    : fd_(std::move(fd)),
+      vnet_header_(vnet_header),
+      buffer_(new std::uint8_t[kTunReadSize]) {}  // not initialised: touched as far as packets are
+
+TunRead KernelTunQueue::read() {
+  std::uint8_t* const packet = buffer_.get();
   std::size_t reserved = 0;
   if (!vnet_header_) {
     reserved = kVnetHeaderSize;
-    std::memset(into.data(), 0, reserved);
+    std::memset(packet, 0, reserved);
   }
   while (true) {
-    const ssize_t length = ::read(fd_.get(), into.data() + reserved, into.size() - reserved);
-    if (length >= 0) return {TunIo::done, static_cast<std::size_t>(length) + reserved};
-    if (errno != EINTR) return {state_of(errno), 0};
+    const ssize_t length = ::read(fd_.get(), packet + reserved, kTunReadSize - reserved);
+    if (length >= 0) return {TunIo::done, {packet, static_cast<std::size_t>(length) + reserved}};
+    if (errno != EINTR) return {state_of(errno), {}};
   }
 }
 

@@ -31,15 +31,16 @@ inline constexpr std::uint32_t kDefaultTunMtu = 1420;
 class KernelTunQueue final : public TunQueue {
  public:
   // `vnet_header`: whether the kernel puts and expects a virtio header, else the queue does.
-  KernelTunQueue(Fd fd, bool vnet_header) : fd_(std::move(fd)), vnet_header_(vnet_header) {}
+  KernelTunQueue(Fd fd, bool vnet_header);
 
-  [[nodiscard]] TunRead read(MutableBytes into) override;
+  [[nodiscard]] TunRead read() override;
   [[nodiscard]] TunIo write(std::span<const iovec> pieces) override;
   [[nodiscard]] int fd() const override { return fd_.get(); }
 
  private:
   Fd fd_;
   bool vnet_header_;
+  std::unique_ptr<std::uint8_t[]> buffer_;  // kTunReadSize bytes
 };
 
 // Owns the queues. A device that this process created goes when the last queue closes.

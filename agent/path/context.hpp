@@ -46,6 +46,7 @@ struct PathThread {
   AeadEngine& aead;
   ControlPort& control;
   PathCounters& counters;
+  DatagramSender& sender = direct_sender;
 };
 
 // Tells the control thread about a peer, and takes the mark back when its queue is full, so that

@@ -7,7 +7,7 @@
 //   4 replay     noise/replay          only after the tag verified; one lock a run
 //   5 source     peer/allowed_ips      the inner source must belong to the peer
 //   6 coalesce   path/coalesce         same flow, in order; else as it is
-//   7 deliver    io/tun                one writev a super-packet
+//   7 deliver    io/tun                one write a super-packet, all of a batch together
 #include "agent/path/rx.hpp"
 
 #include <mutex>
@@ -32,7 +32,7 @@ Rx::Rx(const PathContext& context, const PathThread& thread, TunQueue& tun, Rece
       buffers_(buffers),
       coalescer_(kinds_of(context.tun)) {}
 
-std::size_t Rx::run(DatagramSocket& socket) {
+std::size_t Rx::run(DatagramReceiver& socket) {
   more_ = !socket.receive(buffers_, batch_);  // 1
   thread_.counters.drops.count(XM_DROP_receive_truncated, batch_.truncated);
   if (batch_.frame_count == 0) return 0;
@@ -203,11 +203,13 @@ bool Rx::source_is_allowed(Bytes packet, const Peer& peer) {
 
 void Rx::deliver() {
   coalescer_.finish();
-  for (std::size_t i = 0; i < coalescer_.size(); ++i) {
-    const std::span<const iovec> pieces = coalescer_.super_packet(i);
-    const std::size_t packets = pieces.size() - 1;  // the first piece is the virtio header
-    thread_.counters.tun_writes.add();
-    switch (tun_.write(pieces)) {
+  const std::span<TunWrite> writes = std::span(writes_).first(coalescer_.size());
+  for (std::size_t i = 0; i < writes.size(); ++i) writes[i].pieces = coalescer_.super_packet(i);
+  tun_.write_all(writes);
+  thread_.counters.tun_writes.add(writes.size());
+  for (const TunWrite& write : writes) {
+    const std::size_t packets = write.pieces.size() - 1;  // the first piece is the virtio header
+    switch (write.state) {
       case TunIo::done:
         thread_.counters.delivered_packets.add(packets);
         break;

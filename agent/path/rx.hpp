@@ -19,7 +19,7 @@ class Rx {
 
   // Carries one batch from `socket` to the TUN device. Returns how many datagrams there were; a
   // full batch (see `more`) means that more may be waiting.
-  std::size_t run(DatagramSocket& socket);
+  std::size_t run(DatagramReceiver& socket);
 
   // Whether the last run() may have left something to receive.
   [[nodiscard]] bool more() const { return more_; }
@@ -62,6 +62,7 @@ class Rx {
   const AllowedIps* allowed_ips_ = nullptr;
   static_assert(Coalescer::kCapacity >= ReceiveBatch::kMaxFrames);
   Coalescer coalescer_;
+  std::array<TunWrite, Coalescer::kCapacity> writes_;
   bool more_ = false;
 };
 

@@ -41,7 +41,6 @@ Tx::Tx(const PathContext& context, const PathThread& thread)
     : context_(context),
       thread_(thread),
       unreachable_limit_(kUnreachablePerSecond, kUnreachableBurst),
-      read_buffer_(kTunReadSize),
       arena_(kArena) {}
 
 Tx::Outcome Tx::run(TunQueue& tun) {
@@ -52,11 +51,11 @@ Tx::Outcome Tx::run(TunQueue& tun) {
   // flood of them would keep this thread from receiving.
   while (used_ < kBatchBytes && datagram_count_ < kMaxDatagrams &&
          outcome.packets < kMaxDatagrams) {
-    const TunRead read = tun.read(read_buffer_);  // 1
+    const TunRead read = tun.read();  // 1
     outcome.last = read.state;
     if (read.state != TunIo::done) break;
     ++outcome.packets;
-    route(MutableBytes(read_buffer_).first(read.length), tun, now);  // 2, 3
+    route(read.packet, tun, now);  // 2, 3
   }
   thread_.counters.tun_reads.add(outcome.packets);
   flush(now);  // 4 to 7
@@ -205,15 +204,8 @@ std::size_t Tx::batch(const Lot& lot, std::size_t run_count) {
   return run_count;
 }
 
-// One call for all runs in a row that leave by the same socket.
 void Tx::send(std::size_t run_count, Instant now) {
-  for (std::size_t begin = 0; begin < run_count;) {
-    DatagramSocket* const socket = runs_[begin].path->socket;
-    std::size_t end = begin + 1;
-    while (end < run_count && runs_[end].path->socket == socket) ++end;
-    socket->send(std::span(runs_).subspan(begin, end - begin), now);
-    begin = end;
-  }
+  thread_.sender.send(std::span(runs_).first(run_count), now);
   for (const SendRun& run : std::span(runs_).first(run_count)) {
     thread_.counters.send_calls.add();
     thread_.counters.sent_datagrams.add(run.segments() - run.lost);

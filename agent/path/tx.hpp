@@ -68,7 +68,6 @@ class Tx {
   TokenBucket unreachable_limit_;
 
   // One batch's state; empty between batches.
-  std::vector<std::uint8_t> read_buffer_;
   std::vector<std::uint8_t> arena_;  // the datagrams, one after the other without gaps
   std::uint32_t used_ = 0;
   std::array<SealedDatagram, kMaxDatagrams> datagrams_;

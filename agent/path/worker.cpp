@@ -17,26 +17,23 @@ constexpr int kBatchesToDrain = 256;
 
 Result<std::unique_ptr<Worker>> Worker::create(const PathContext& context, WorkerParts parts,
                                                std::function<void()> wake_control) {
-  auto poller = Poller::create();
-  if (!poller) return poller.error();
   auto bell = WakeUp::create();
   if (!bell) return bell.error();
-  if (Status added = poller->add((*bell)->fd(), kBell); !added) return added.error();
+  if (Status added = parts.io->watch_bell((*bell)->fd()); !added) return added.error();
   if (parts.reads_tun) {
-    if (Status added = poller->add(parts.tun->fd(), kTun); !added) return added.error();
+    if (Status added = parts.io->watch_tun(); !added) return added.error();
   }
-  return std::unique_ptr<Worker>(new Worker(context, std::move(parts), std::move(wake_control),
-                                            std::move(*poller), std::move(*bell)));
+  return std::unique_ptr<Worker>(
+      new Worker(context, std::move(parts), std::move(wake_control), std::move(*bell)));
 }
 
 Worker::Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
-               Poller poller, std::unique_ptr<WakeUp> bell)
+               std::unique_ptr<WakeUp> bell)
     : wake_control_(std::move(wake_control)),
       parts_(std::move(parts)),
-      poller_(std::move(poller)),
       port_(wake_control_),
-      rx_(context, {parts_.id, *parts_.aead, port_, counters_}, *parts_.tun, *parts_.buffers),
-      tx_(context, {parts_.id, *parts_.aead, port_, counters_}),
+      rx_(context, {parts_.id, *parts_.aead, port_, counters_}, parts_.io->tun(), *parts_.buffers),
+      tx_(context, {parts_.id, *parts_.aead, port_, counters_, parts_.io->sender()}),
       bell_(std::move(bell)) {}
 
 Worker::~Worker() {
@@ -55,28 +52,30 @@ void Worker::stop() {
 }
 
 void Worker::run() {
+  parts_.io->begin();
   bell_->arm();
   obey_commands();  // those given before this thread could hear the bell
   while (!stopping_.load(std::memory_order_relaxed)) {
-    for (const Poller::Ready& ready : poller_.wait(Poller::kForever)) {
-      if (ready.token == kBell) {
+    for (const PathIo::Token token : parts_.io->wait(PathIo::kForever)) {
+      if (token == PathIo::kBell) {
         bell_->disarm();
         bell_->arm();  // before the queue is looked at, so that no later command is missed
         obey_commands();
-      } else if (ready.token == kTun) {
+      } else if (token == PathIo::kTun) {
         serve_tun();
-      } else if (const auto found = sockets_.find(ready.token); found != sockets_.end()) {
-        serve_socket(*found->second);
+      } else if (const auto found = sockets_.find(token); found != sockets_.end()) {
+        serve_socket(*found->second.receiver);
       }
     }
   }
+  parts_.io->end();
 }
 
 void Worker::serve_tun() {
   for (int i = 0; i < kBatchesPerTurn; ++i) {
-    const Tx::Outcome outcome = tx_.run(*parts_.tun);
+    const Tx::Outcome outcome = tx_.run(parts_.io->tun());
     if (outcome.last == TunIo::gone) {
-      poller_.remove(parts_.tun->fd());
+      parts_.io->forget_tun();
       tun_is_gone_.store(true, std::memory_order_relaxed);
       wake_control_();
     }
@@ -84,7 +83,7 @@ void Worker::serve_tun() {
   }
 }
 
-void Worker::serve_socket(DatagramSocket& socket) {
+void Worker::serve_socket(DatagramReceiver& socket) {
   // What is held in the buffers goes beyond the turn: nothing would wake us for it.
   for (int i = 0; i < kBatchesPerTurn || rx_.holds_rest(); ++i) {
     rx_.run(socket);
@@ -118,21 +117,24 @@ void Worker::obey_commands() {
 
 void Worker::obey(const Command& command) {
   if (command.add) {
-    const Poller::Token token = next_token_++;
-    if (Status added = poller_.add(command.socket->fd(), token); !added) {
-      return log::error("worker cannot receive on a socket: " + added.error().what);
+    const PathIo::Token token = next_token_++;
+    const Result<DatagramReceiver*> receiver = parts_.io->add(*command.socket, token);
+    if (!receiver) {
+      return log::error("worker cannot receive on a socket: " + receiver.error().what);
     }
-    sockets_.emplace(token, command.socket);
+    sockets_.emplace(token, Receiving{command.socket, receiver.value()});
     return;
   }
   for (auto it = sockets_.begin(); it != sockets_.end(); ++it) {
-    if (it->second != command.socket) continue;
-    poller_.remove(command.socket->fd());
+    if (it->second.socket != command.socket) continue;
+    const auto [token, receiving] = *it;
     sockets_.erase(it);
+    parts_.io->stop(token);
     for (int i = 0; i < kBatchesToDrain || rx_.holds_rest(); ++i) {
-      rx_.run(*command.socket);
+      rx_.run(*receiving.receiver);
       if (!rx_.more()) break;
     }
+    parts_.io->remove(token);
     return;
   }
 }

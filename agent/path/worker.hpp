@@ -7,6 +7,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "agent/io/path_io.hpp"
 #include "agent/io/poller.hpp"
 #include "agent/path/context.hpp"
 #include "agent/path/rx.hpp"
@@ -20,8 +21,8 @@ struct WorkerParts {
   std::size_t id = 0;
   std::unique_ptr<AeadEngine> aead;
   std::unique_ptr<ReceiveBuffers> buffers;
-  TunQueue* tun = nullptr;  // written to; borrowed
-  bool reads_tun = true;    // false where the device has fewer queues than there are workers
+  std::unique_ptr<PathIo> io;  // with the TUN queue that is written to
+  bool reads_tun = true;       // false where the device has fewer queues than there are workers
 };
 
 // Thread: constructed, started, stopped and given sockets by the control thread.
@@ -49,22 +50,26 @@ class Worker {
   [[nodiscard]] std::string aead_description() const { return parts_.aead->description(); }
   // The TUN device is gone, as seen by this worker's reads.
   [[nodiscard]] bool tun_is_gone() const { return tun_is_gone_.load(std::memory_order_relaxed); }
+  // See PathIo.
+  [[nodiscard]] int io_failure() const { return parts_.io->failure(); }
 
  private:
   struct Command {
     DatagramSocket* socket = nullptr;
     bool add = false;
   };
-  static constexpr Poller::Token kBell = 0;
-  static constexpr Poller::Token kTun = 1;
-  static constexpr Poller::Token kFirstSocket = 2;
+  // A socket, and what is received from for it.
+  struct Receiving {
+    DatagramSocket* socket;
+    DatagramReceiver* receiver;
+  };
 
   Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
-         Poller poller, std::unique_ptr<WakeUp> bell);
+         std::unique_ptr<WakeUp> bell);
 
   void run();
   void serve_tun();
-  void serve_socket(DatagramSocket& socket);
+  void serve_socket(DatagramReceiver& socket);
   std::uint64_t command(Command command);
   void obey_commands();
   void obey(const Command& command);
@@ -74,13 +79,12 @@ class Worker {
   WorkerParts parts_;
 
   // The worker's own.
-  Poller poller_;
   PathCounters counters_;
   ControlPort port_;
   Rx rx_;
   Tx tx_;
-  std::unordered_map<Poller::Token, DatagramSocket*> sockets_;
-  Poller::Token next_token_ = kFirstSocket;
+  std::unordered_map<PathIo::Token, Receiving> sockets_;
+  PathIo::Token next_token_ = PathIo::kFirstSocket;
 
   // Between the control thread and the worker.
   std::unique_ptr<WakeUp> bell_;

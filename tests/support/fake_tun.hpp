@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <mutex>
 #include <utility>
@@ -58,15 +57,14 @@ class FakeTun final : public TunQueue {
     write_limit_ = writes;
   }
 
-  [[nodiscard]] TunRead read(MutableBytes into) override {
+  [[nodiscard]] TunRead read() override {
     const std::lock_guard lock(mutex_);
-    if (read_state_ == TunIo::gone) return {TunIo::gone, 0};
-    if (incoming_.empty()) return {read_state_, 0};
-    const Packet packet = std::move(incoming_.front());
+    if (read_state_ == TunIo::gone) return {TunIo::gone, {}};
+    if (incoming_.empty()) return {read_state_, {}};
+    lent_ = std::move(incoming_.front());
     incoming_.pop_front();
-    const std::size_t length = std::min(packet.size(), into.size());
-    std::memcpy(into.data(), packet.data(), length);
-    return {TunIo::done, length};
+    lent_.resize(std::min(lent_.size(), kTunReadSize));
+    return {TunIo::done, lent_};
   }
 
   [[nodiscard]] TunIo write(std::span<const iovec> pieces) override {
@@ -88,6 +86,7 @@ class FakeTun final : public TunQueue {
  private:
   mutable std::mutex mutex_;
   std::deque<Packet> incoming_;
+  Packet lent_;
   std::vector<Packet> written_;
   TunIo read_state_ = TunIo::would_block;
   TunIo write_state_ = TunIo::done;

@@ -79,13 +79,12 @@ TunIo write_packet(TunQueue& queue, std::vector<std::uint8_t> packet) {
 // Reads until a packet of IP version `version` comes, as the kernel chatters of its own; empty
 // after a second.
 std::vector<std::uint8_t> read_packet(TunQueue& queue, int version) {
-  std::vector<std::uint8_t> buffer(kTunReadSize);
   pollfd readable{queue.fd(), POLLIN, 0};
   while (poll(&readable, 1, 1000) > 0) {
-    const TunRead got = queue.read(buffer);
+    const TunRead got = queue.read();
     if (got.state != TunIo::done) break;
-    if (buffer[kVnetHeaderSize] >> 4 != version) continue;
-    return {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(got.length)};
+    if (got.packet[kVnetHeaderSize] >> 4 != version) continue;
+    return {got.packet.begin(), got.packet.end()};
   }
   return {};
 }
@@ -260,9 +259,7 @@ TEST_CASE("packets pass a queue with and without the device's virtio header alik
       auto device = TunDevice::from_fd(raw_tun("xmt0", IFF_TUN | IFF_NO_PI | vnet), 1);
       REQUIRE(device.ok());
       TunQueue& queue = device->queue(0);
-      std::vector<std::uint8_t> buffer(kTunReadSize);
-
-      CHECK(queue.read(buffer).state == TunIo::would_block);
+      CHECK(queue.read().state == TunIo::would_block);
       CHECK(write_packet(queue, silent_packet()) == TunIo::down);
       REQUIRE(test::set_up("xmt0", true));
       CHECK(write_packet(queue, silent_packet()) == TunIo::done);
@@ -291,8 +288,7 @@ TEST_CASE("a deleted device is gone for reading and writing") {
     mnl_attr_put_strz(message, IFLA_IFNAME, "xmt0");
     REQUIRE(socket->request(*message, "delete").ok());
     for (std::size_t i = 0; i < 2; ++i) {
-      std::vector<std::uint8_t> into(kTunReadSize);
-      CHECK(device->queue(i).read(into).state == TunIo::gone);
+      CHECK(device->queue(i).read().state == TunIo::gone);
       CHECK(write_packet(device->queue(i), silent_packet()) == TunIo::gone);
     }
   });

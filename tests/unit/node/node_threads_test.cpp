@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "agent/crypto/x25519.hpp"
+#include "agent/io/syscall_io.hpp"
 #include "agent/io/udp_listeners.hpp"
 #include "agent/node_core.hpp"
 #include "agent/node_sockets.hpp"
@@ -30,10 +31,10 @@ class PairTun final : public TunQueue {
     queue_.reset(ends[0]);
     outside_.reset(ends[1]);
   }
-  TunRead read(MutableBytes into) override {
-    const ssize_t length = ::read(queue_.get(), into.data(), into.size());
-    if (length <= 0) return {TunIo::would_block, 0};
-    return {TunIo::done, static_cast<std::size_t>(length)};
+  TunRead read() override {
+    const ssize_t length = ::read(queue_.get(), buffer_.data(), buffer_.size());
+    if (length <= 0) return {TunIo::would_block, {}};
+    return {TunIo::done, {buffer_.data(), static_cast<std::size_t>(length)}};
   }
   TunIo write(std::span<const iovec> pieces) override {
     const ssize_t length = ::writev(queue_.get(), pieces.data(), static_cast<int>(pieces.size()));
@@ -57,6 +58,7 @@ class PairTun final : public TunQueue {
  private:
   Fd queue_;
   Fd outside_;
+  std::array<std::uint8_t, kTunReadSize> buffer_;
 };
 
 class ThreadedNode {
@@ -80,7 +82,7 @@ class ThreadedNode {
                          {.id = id,
                           .aead = std::move(make_aead_engine(AeadKind::libsodium).value()),
                           .buffers = std::make_unique<UdpReceiveBuffers>(),
-                          .tun = &tun[id],
+                          .io = std::move(SyscallIo::create(tun[id]).value()),
                           .reads_tun = true},
                          [] {});
       REQUIRE(worker.ok());
