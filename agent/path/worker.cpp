@@ -1,5 +1,7 @@
 #include "agent/path/worker.hpp"
 
+#include <sched.h>
+
 #include <utility>
 
 #include "xdpmesh/log.hpp"
@@ -12,6 +14,18 @@ constexpr int kBatchesPerTurn = 4;
 // Batches taken from a socket that is about to close; more than its buffer holds only keeps coming
 // because somebody floods it.
 constexpr int kBatchesToDrain = 256;
+// Reads in one batch that tell a flood of single packets from bulk, whose super-packets fill a batch
+// by one or two.
+constexpr std::size_t kFloodReads = 16;
+
+// A woken worker does not interrupt the program that woke it in the middle of its sending: it runs
+// as soon as that blocks, on the same processor, and finds more than one packet. Everything else of
+// the thread's scheduling, its share of the processor above all, is as before (sched(7)). A kernel
+// or a sandbox that refuses leaves the thread as it is.
+void let_senders_finish() {
+  const sched_param none{};
+  (void)sched_setscheduler(0, SCHED_BATCH, &none);
+}
 
 }  // namespace
 
@@ -52,6 +66,7 @@ void Worker::stop() {
 }
 
 void Worker::run() {
+  let_senders_finish();
   parts_.io->begin();
   bell_->arm();
   obey_commands();  // those given before this thread could hear the bell
@@ -80,6 +95,11 @@ void Worker::serve_tun() {
       wake_control_();
     }
     if (outcome.last != TunIo::done) return;
+    // More single packets wait than a batch holds: whoever sends them is ahead of us. What is too
+    // much had better be dropped here, at the device's queue, than carried to a receiver that gets
+    // no processor to read it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997): others
+    // go first. Where nobody else wants this processor the call returns at once.
+    if (outcome.packets >= kFloodReads) sched_yield();
   }
 }
 
