@@ -16,6 +16,17 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   find_path(IPSEC_MB_INCLUDE intel-ipsec-mb.h)
   find_library(IPSEC_MB_LIBRARY IPSec_MB)
 endif()
+# BoringSSL is loaded at run time; its headers are seen by one file alone (agent/crypto).
+find_path(BORINGSSL_INCLUDE openssl/aead.h PATHS /usr/include/android NO_DEFAULT_PATH)
+find_library(BORINGSSL_LIBRARY NAMES libcrypto.so.0 NO_DEFAULT_PATH
+             PATHS /usr/lib/${CMAKE_LIBRARY_ARCHITECTURE}/android)
+if(BORINGSSL_INCLUDE AND BORINGSSL_LIBRARY)
+  set_source_files_properties(agent/crypto/aead_boringssl.cpp PROPERTIES
+    COMPILE_OPTIONS "-isystem${BORINGSSL_INCLUDE}"
+    COMPILE_DEFINITIONS "XM_BORINGSSL_LIBRARY=\"${BORINGSSL_LIBRARY}\"")
+else()
+  message(STATUS "BoringSSL not found: it is not among the AEAD engines")
+endif()
 if(IPSEC_MB_INCLUDE AND IPSEC_MB_LIBRARY)
   target_include_directories(xm_dep_crypto SYSTEM INTERFACE ${IPSEC_MB_INCLUDE})
   target_link_libraries(xm_dep_crypto INTERFACE ${IPSEC_MB_LIBRARY})

@@ -9,7 +9,7 @@ _xdp_mesh() {
   local start='--foreground --workers --aead --busy-poll --mtu --log-level --help'
   local words
   case $previous in
-    --aead) words='auto ipsec-mb libsodium openssl' ;;
+    --aead) words='auto ipsec-mb boringssl openssl libsodium' ;;
     --log-level) words='silent error info verbose' ;;
     --workers|--busy-poll|--mtu) return ;;
     *)
@@ -38,7 +38,7 @@ _xdp_mesh() {
   local -a start=(
     '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
     '--workers[worker threads]:number:'
-    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb libsodium openssl)'
+    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb boringssl openssl libsodium)'
     '--busy-poll[microseconds to poll the network card]:microseconds:'
     '--mtu[MTU of the interface]:bytes:'
     '--log-level[how much to log]:level:(silent error info verbose)'
@@ -75,7 +75,7 @@ complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running ag
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
 complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
-complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb libsodium openssl' -d 'AEAD engine'
+complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the network card'
 complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'

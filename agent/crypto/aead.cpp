@@ -9,12 +9,15 @@ namespace xm {
 namespace {
 
 // In order of preference where nothing has been measured.
-constexpr std::array kAllKinds = {AeadKind::ipsec_mb, AeadKind::openssl, AeadKind::libsodium};
+constexpr std::array kAllKinds = {AeadKind::ipsec_mb, AeadKind::boringssl, AeadKind::openssl,
+                                  AeadKind::libsodium};
 
 Result<std::unique_ptr<AeadEngine>> make(AeadKind kind) {
   switch (kind) {
     case AeadKind::ipsec_mb:
       return make_ipsec_mb_engine();
+    case AeadKind::boringssl:
+      return make_boringssl_engine();
     case AeadKind::openssl:
       return make_openssl_engine();
     case AeadKind::libsodium:
@@ -72,6 +75,8 @@ std::string_view aead_name(AeadKind kind) {
       return "libsodium";
     case AeadKind::openssl:
       return "openssl";
+    case AeadKind::boringssl:
+      return "boringssl";
   }
   return "unknown";
 }

@@ -41,7 +41,7 @@ class AeadEngine {
   [[nodiscard]] virtual std::string description() const = 0;
 };
 
-enum class AeadKind : std::uint8_t { ipsec_mb, libsodium, openssl };
+enum class AeadKind : std::uint8_t { ipsec_mb, libsodium, openssl, boringssl };
 
 [[nodiscard]] std::string_view aead_name(AeadKind kind);
 [[nodiscard]] std::optional<AeadKind> parse_aead_name(std::string_view name);

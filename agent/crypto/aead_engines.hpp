@@ -13,6 +13,7 @@ namespace xm {
 [[nodiscard]] Result<std::unique_ptr<AeadEngine>> make_ipsec_mb_engine();
 [[nodiscard]] Result<std::unique_ptr<AeadEngine>> make_sodium_engine();
 [[nodiscard]] Result<std::unique_ptr<AeadEngine>> make_openssl_engine();
+[[nodiscard]] Result<std::unique_ptr<AeadEngine>> make_boringssl_engine();
 
 // What a seal does when its library reports a failure: the output becomes zeroes, which no receiver
 // accepts, since it may still hold plaintext and the caller is about to send it.

@@ -14,8 +14,8 @@ constexpr int kBatchesPerTurn = 4;
 // Batches taken from a socket that is about to close; more than its buffer holds only keeps coming
 // because somebody floods it.
 constexpr int kBatchesToDrain = 256;
-// Reads in one batch that tell a flood of single packets from bulk, whose super-packets fill a batch
-// by one or two.
+// Reads in one batch that tell a flood of single packets from bulk, whose super-packets fill a
+// batch by one or two.
 constexpr std::size_t kFloodReads = 16;
 
 // A woken worker does not interrupt the program that woke it in the middle of its sending: it runs
@@ -97,8 +97,8 @@ void Worker::serve_tun() {
     if (outcome.last != TunIo::done) return;
     // More single packets wait than a batch holds: whoever sends them is ahead of us. What is too
     // much had better be dropped here, at the device's queue, than carried to a receiver that gets
-    // no processor to read it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997): others
-    // go first. Where nobody else wants this processor the call returns at once.
+    // no processor to read it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997):
+    // others go first. Where nobody else wants this processor the call returns at once.
     if (outcome.packets >= kFloodReads) sched_yield();
   }
 }

@@ -24,6 +24,14 @@ def flags(build):
             "-I.", "-Iinclude", f"-I{build}/generated", "-isystem", f"{build}/bpf", *defines]
 
 
+def flags_of(source):
+    # BoringSSL's headers have OpenSSL's names: one file alone sees them.
+    boringssl = pathlib.Path("/usr/include/android")
+    if not source.endswith("aead_boringssl.cpp") or not boringssl.exists():
+        return []
+    return [f"-isystem{boringssl}", '-DXM_BORINGSSL_LIBRARY="libcrypto.so.0"']
+
+
 def with_headers(source, seen):
     """Adds to seen the file and all of our headers that it includes, at any depth."""
     if source in seen or not source.exists():
@@ -47,7 +55,7 @@ def examine(source, arguments, seed, cache):
     stamp = cache / key_of(source, seed)
     if stamp.exists():
         return source, None
-    run = subprocess.run(["clang-tidy", "-quiet", source, "--", *arguments], capture_output=True,
+    run = subprocess.run(["clang-tidy", "-quiet", source, "--", *flags_of(source), *arguments], capture_output=True,
                          text=True, check=False, cwd=ROOT)
     if run.returncode == 0:
         stamp.touch()
