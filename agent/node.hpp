@@ -56,6 +56,7 @@ class Node final : public Controller {
     NodeOptions options;
     std::size_t workers = 1;
     AeadChoice aead;
+    IoChoice io;
   };
 
   Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller,

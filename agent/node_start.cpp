@@ -5,7 +5,7 @@
 #include <csignal>
 #include <utility>
 
-#include "agent/io/syscall_io.hpp"
+#include "agent/io/io_choice.hpp"
 #include "agent/io/udp_socket.hpp"
 #include "agent/node.hpp"
 #include "agent/node_cpus.hpp"
@@ -30,6 +30,10 @@ Result<Node::Plan> Node::make_plan(const NodeOptions& options) {
   plan.options = options;
   plan.workers = options.workers != 0 ? std::min(options.workers, kMaxWorkers)
                                       : std::min(usable_processors(), kMostWorkersByDefault);
+  auto io = choose_io(options.io);
+  if (!io) return io.error();
+  plan.io = std::move(*io);
+  if (!plan.io.ring_fault.empty()) log::info("io_uring is not used: " + plan.io.ring_fault);
   if (!options.aead) {
     plan.aead = measure_aead_engines();
     return plan;
@@ -87,7 +91,8 @@ Status Node::start_workers() {
   for (std::size_t id = 0; id < plan_.workers; ++id) {
     auto aead = make_chosen_engine(plan_.aead);
     if (!aead) return aead.error();
-    auto io = SyscallIo::create(tun_.queue(id % tun_.queue_count()));
+    auto io = make_path_io(plan_.io, tun_.queue(id % tun_.queue_count()),
+                           tun_.capabilities().vnet_header);
     if (!io) return io.error();
     auto worker = Worker::create(context_,
                                  {.id = id,

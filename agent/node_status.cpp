@@ -42,7 +42,8 @@ StatusView Node::status() {
   view.uptime_seconds = static_cast<std::uint64_t>((now - started_) / 1s);
   view.listen_port = listen_port_;
   view.fwmark = mark_;
-  view.io_backend = "sockets (recvmmsg, sendmmsg)";
+  view.io_backend = io_description(plan_.io);
+  view.io = {.backend = io_backend_name(plan_.io.backend), .reason = plan_.io.reason};
   view.aead = {.small = engine_description(plan_.aead.small),
                .large = engine_description(plan_.aead.large),
                .small_limit = AeadChoice::kSmallLimit,
@@ -122,7 +123,7 @@ void Node::describe_peers(StatusView& view, Instant now) {
 
 void Node::describe_fallbacks(StatusView& view) const {
   const TunCapabilities& tun = tun_.capabilities();
-  const auto note = [&](const char* what, const char* reason) {
+  const auto note = [&](const char* what, const std::string& reason) {
     view.fallbacks.push_back({what, reason});
   };
   if (!tun.vnet_header) note("TUN offload", "the device was made without IFF_VNET_HDR");
@@ -130,6 +131,12 @@ void Node::describe_fallbacks(StatusView& view) const {
   if (tun.vnet_header && !tun.uso4) note("TUN USO", "the kernel has none (Linux 6.2 and later do)");
   if (tun_.queue_count() < workers_.size()) {
     note("TUN queues", "the device has fewer queues than there are workers");
+  }
+  if (!plan_.io.ring_fault.empty()) note("io_uring", plan_.io.ring_fault);
+  for (const auto& worker : workers_) {
+    if (const int error = worker->io_failure(); error != 0) {
+      note("io_uring", errno_error("a worker's ring failed, it uses system calls", error).what);
+    }
   }
   const std::vector<AeadKind> engines = available_aead_kinds();
   if (std::find(engines.begin(), engines.end(), AeadKind::ipsec_mb) == engines.end()) {

@@ -7,6 +7,7 @@ find_package(CLI11 2.1 REQUIRED)
 find_package(doctest REQUIRED)
 pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
 pkg_check_modules(libmnl REQUIRED IMPORTED_TARGET libmnl)
+pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf>=1.0)
 
 # What agent/crypto is built on. IPsec-MB exists for x86-64 alone and is optional.

@@ -44,6 +44,7 @@ CONFINED = [
     (re.compile(r"(sodium\.h|sodium/)"), {"agent/crypto"}),
     (re.compile(r"bpf/(libbpf|bpf)\.h"), {"loader"}),
     (re.compile(r"libmnl/"), {"agent/io"}),
+    (re.compile(r"(liburing\.h|liburing/)"), {"agent/io"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -6,10 +6,11 @@ namespace {
 constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local start='--foreground --workers --aead --busy-poll --mtu --log-level --help'
+  local start='--foreground --workers --aead --io --io-sqpoll --busy-poll --mtu --log-level --help'
   local words
   case $previous in
     --aead) words='auto ipsec-mb boringssl openssl libsodium' ;;
+    --io) words='auto syscall uring' ;;
     --log-level) words='silent error info verbose' ;;
     --workers|--busy-poll|--mtu) return ;;
     *)
@@ -39,6 +40,8 @@ _xdp_mesh() {
     '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
     '--workers[worker threads]:number:'
     '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb boringssl openssl libsodium)'
+    '--io[how packets come and go]:kind:(auto syscall uring)'
+    '--io-sqpoll[with --io uring, a kernel thread a worker]'
     '--busy-poll[microseconds to poll the network card]:microseconds:'
     '--mtu[MTU of the interface]:bytes:'
     '--log-level[how much to log]:level:(silent error info verbose)'
@@ -76,6 +79,8 @@ complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completion
 complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
 complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium' -d 'AEAD engine'
+complete -c xdp-mesh -n $start -x -l io -a 'auto syscall uring' -d 'How packets come and go'
+complete -c xdp-mesh -n $start -l io-sqpoll -d 'With --io uring, a kernel thread a worker'
 complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the network card'
 complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'

@@ -46,6 +46,8 @@ struct StartArguments {
   bool foreground = false;
   std::uint32_t workers = 0;
   std::string aead = "auto";
+  std::string io = "auto";
+  bool io_sqpoll = false;
   std::uint32_t busy_poll = 0;
   std::uint32_t mtu = 0;
   std::string log_level;
@@ -71,6 +73,14 @@ void add_start_options(CLI::App& app, StartArguments& start) {
                  "libsodium")
       ->type_name("ENGINE")
       ->check(silent(CLI::IsMember({"auto", "ipsec-mb", "boringssl", "openssl", "libsodium"})));
+  app.add_option("--io", start.io,
+                 "How packets come and go: auto (default), syscall,\n"
+                 "uring (io_uring, Linux 6.0 or later)")
+      ->type_name("KIND")
+      ->check(silent(CLI::IsMember({"auto", "syscall", "uring"})));
+  app.add_flag("--io-sqpoll", start.io_sqpoll,
+               "With --io uring: a kernel thread a worker takes\n"
+               "requests, at the price of the processor it polls on");
   app.add_option("--busy-poll", start.busy_poll,
                  "Microseconds for which the kernel polls the network\n"
                  "card before a receive sleeps; 50 is a good value\n"
@@ -91,6 +101,11 @@ std::optional<LogLevel> parse_log_level(std::string_view name) {
   if (name == "info") return LogLevel::info;
   if (name == "verbose" || name == "debug") return LogLevel::verbose;
   return std::nullopt;
+}
+
+IoRequest::Kind parse_io(std::string_view name) {
+  if (name == "uring") return IoRequest::Kind::uring;
+  return name == "syscall" ? IoRequest::Kind::syscall : IoRequest::Kind::automatic;
 }
 
 Message wrong_use(const std::string& what) {
@@ -136,6 +151,11 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
   }
   node.workers = arguments.workers != 0 ? arguments.workers : threads.value_or(0);
   node.aead = parse_aead_name(arguments.aead);  // "auto" is none of them
+  node.io.kind = parse_io(arguments.io);
+  node.io.kernel_thread = arguments.io_sqpoll;
+  if (node.io.kernel_thread && node.io.kind != IoRequest::Kind::uring) {
+    return wrong_use("--io-sqpoll: expected together with --io uring, got --io " + arguments.io);
+  }
   node.busy_poll_microseconds = arguments.busy_poll;
   if (arguments.mtu != 0) node.mtu = arguments.mtu;
   // Other programs use LOG_LEVEL too: a level that is not ours is no error.

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "agent/crypto/aead.hpp"
+#include "agent/io/io_choice.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
@@ -18,6 +19,7 @@ struct NodeOptions {
   std::string interface;
   std::uint32_t workers = 0;     // 0: one a core of the affinity mask and quota, at most 8
   std::optional<AeadKind> aead;  // none: measured at start
+  IoRequest io;                  // --io and --io-sqpoll
   std::uint32_t busy_poll_microseconds = 0;  // SO_BUSY_POLL; 0: off
   std::optional<std::uint32_t> mtu;          // none: 1420
   LogLevel log_level = LogLevel::info;

@@ -22,6 +22,10 @@ Json to_json(const AeadStatus& aead) {
           {"reason", aead.reason}};
 }
 
+Json to_json(const IoStatus& io) {
+  return {{"backend", io.backend}, {"reason", io.reason}};
+}
+
 Json to_json(const TunStatus& tun) {
   const TunCapabilities& can = tun.capabilities;
   return {{"name", tun.name},
@@ -117,6 +121,7 @@ std::string status_json(const StatusView& view) {
       {"listen_port", view.listen_port},
       {"fwmark", view.fwmark},
       {"io_backend", view.io_backend},
+      {"io", to_json(view.io)},
       {"aead", to_json(view.aead)},
       {"tun", to_json(view.tun)},
       {"udp", to_json(view.udp)},

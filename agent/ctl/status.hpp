@@ -42,6 +42,12 @@ struct AeadStatus {
   std::string reason;
 };
 
+// How the workers receive and send.
+struct IoStatus {
+  std::string backend;  // "syscall" or "uring"
+  std::string reason;   // of the choice
+};
+
 struct TunStatus {
   std::string name;  // as it is called now, in the namespace where it is now
   bool up = false;
@@ -92,7 +98,8 @@ struct StatusView {
   std::optional<PublicKey> public_key;
   std::uint16_t listen_port = 0;
   std::uint32_t fwmark = 0;
-  std::string io_backend;  // "sockets (recvmmsg, sendmmsg)"
+  std::string io_backend;  // for people: "sockets (recvmmsg, sendmmsg)"
+  IoStatus io;
   AeadStatus aead;
   TunStatus tun;
   UdpStatus udp;

@@ -83,7 +83,8 @@ void interface_text(Text& text, const Json& status) {
   text.line("process", show(status, "pid") + ", up for " + show(status, "uptime_seconds") + " s");
   text.line("public key", show_or(status, "public_key", "(none)"));
   text.line("listening port", show(status, "listen_port"));
-  text.line("I/O", show(status, "io_backend"));
+  const std::string why_io = show(child(status, "io"), "reason");
+  text.line("I/O", show(status, "io_backend") + (why_io.empty() ? "" : " (" + why_io + ")"));
 
   const Json& aead = child(status, "aead");
   const std::string small = show(aead, "small");

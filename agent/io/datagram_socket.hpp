@@ -50,6 +50,10 @@ struct SendRun {
   std::uint32_t lost = 0;
   bool lost_to_full_queue = false;
 
+  void forget_losses() {
+    lost = 0;
+    lost_to_full_queue = false;
+  }
   [[nodiscard]] std::uint32_t segments() const {
     return segment_size == 0 ? 0 : (length + segment_size - 1) / segment_size;
   }

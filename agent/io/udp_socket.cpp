@@ -6,6 +6,8 @@
 #include <climits>
 #include <cstring>
 
+#include "agent/io/received_message.hpp"
+
 namespace xm {
 namespace {
 
@@ -91,28 +93,13 @@ void UdpReceiveBuffers::reset() {
 
 bool UdpReceiveBuffers::split_into(ReceiveBatch& batch) {
   for (; next_ < received_; ++next_, piece_ = 0) {
-    const msghdr& message = headers_[next_].msg_hdr;
-    const std::size_t length = headers_[next_].msg_len;
-    const ReceiveAttributes attributes = get_attributes(message);
-    const std::size_t segment = attributes.segment_size != 0 ? attributes.segment_size : length;
-    // An empty datagram is one too, and dies further on where its death is counted.
-    const std::size_t pieces = length == 0 ? 1 : (length + segment - 1) / segment;
-    if ((message.msg_flags & MSG_TRUNC) != 0) {
-      batch.truncated += pieces;
-      continue;
-    }
-    if (batch.source_count == ReceiveBatch::kMaxSources) return false;
-    const auto source = static_cast<std::uint32_t>(batch.source_count);
-    batch.sources[batch.source_count++] = {Endpoint::from_sockaddr(slots_[next_].name),
-                                           attributes.local, attributes.interface_index,
-                                           attributes.ecn};
-    for (; piece_ < pieces; ++piece_) {
-      if (batch.frame_count == ReceiveBatch::kMaxFrames) return false;
-      const std::size_t begin = piece_ * segment;
-      batch.frames[batch.frame_count++] = {
-          storage_.get() + next_ * kMessageSize + begin,
-          static_cast<std::uint32_t>(std::min(segment, length - begin)), source};
-    }
+    const msghdr& header = headers_[next_].msg_hdr;
+    const ReceivedMessage message{.from = slots_[next_].name,
+                                  .payload = storage_.get() + next_ * kMessageSize,
+                                  .length = headers_[next_].msg_len,
+                                  .attributes = get_attributes(header),
+                                  .truncated = (header.msg_flags & MSG_TRUNC) != 0};
+    if (!xm::split_into(batch, message, piece_)) return false;
   }
   return true;
 }
@@ -147,11 +134,23 @@ class UdpSocket::Sending {
       : socket_(socket), runs_(runs), now_(now) {}
 
   void all() {
-    for (SendRun& run : runs_) {
-      run.lost = 0;
-      run.lost_to_full_queue = false;
-    }
+    for (SendRun& run : runs_) run.forget_losses();
     skip_empty_runs();
+    rest();
+  }
+
+  void after_refusal(const RefusedSend& refused) {
+    offset_ = refused.offset;
+    build();
+    // Another thread may have turned segmentation off meanwhile: that is another message.
+    if (count_ > 0 && parts_[0].payload.iov_len == refused.length) answer(refused.error);
+    rest();
+  }
+
+ private:
+  static constexpr std::size_t kMessages = 64;
+
+  void rest() {
     while (run_ < runs_.size()) {
       build();
       const int sent = transmit();
@@ -161,14 +160,6 @@ class UdpSocket::Sending {
         answer(errno);
       }
     }
-  }
-
- private:
-  static constexpr std::size_t kMessages = 64;
-
-  [[nodiscard]] bool may_segment(const SendRun& run) const {
-    return socket_.segmentation_ &&
-           run.path->no_gso_until.load(std::memory_order_relaxed) <= now_.nanoseconds;
   }
 
   void build() {
@@ -184,35 +175,13 @@ class UdpSocket::Sending {
 
   // Makes the next message from what starts at `offset` of `run`; returns its length.
   std::uint32_t put(const SendRun& run, std::uint32_t offset) {
-    const std::uint32_t rest = run.length - offset;
-    const std::uint32_t length =
-        std::min(rest, may_segment(run) ? longest_send(run.segment_size) : run.segment_size);
     const bool first = count_ == 0;
-
-    SendAttributes attributes;
-    attributes.family = socket_.family_;
-    if (length > run.segment_size)
-      attributes.segment_size = static_cast<std::uint16_t>(run.segment_size);
-    attributes.tos = run.tos;
-    if (!socket_.is_connected() && !(first && tried_without_source_)) {
-      attributes.source = run.path->local;
-      attributes.interface_index = run.path->interface_index;
-    }
-
-    msghdr& message = headers_[count_].msg_hdr;
-    message = {};
-    if (!socket_.is_connected()) {
-      message.msg_name = &names_[count_];
-      message.msg_namelen = run.path->remote.to_sockaddr(names_[count_]);
-    }
-    // sendmsg reads only; iovec is shared with recvmsg and knows no const.
-    payloads_[count_] = {const_cast<std::uint8_t*>(run.data + offset), length};  // NOLINT
-    message.msg_iov = &payloads_[count_];
-    message.msg_iovlen = 1;
-    put_attributes(attributes, controls_[count_], message);
+    SendParts& parts = parts_[count_];
+    const SendAttributes attributes = socket_.build_message(
+        run, offset, now_, !(first && tried_without_source_), headers_[count_].msg_hdr, parts);
     if (first) first_ = attributes;
     ++count_;
-    return length;
+    return static_cast<std::uint32_t>(parts.payload.iov_len);
   }
 
   // How many messages left, at least one; or -1 and errno about the first.
@@ -287,7 +256,7 @@ class UdpSocket::Sending {
 
   void lose_first(bool to_full_queue) {
     SendRun& run = runs_[run_];
-    const auto length = static_cast<std::uint32_t>(payloads_[0].iov_len);
+    const auto length = static_cast<std::uint32_t>(parts_[0].payload.iov_len);
     run.lost += (length + run.segment_size - 1) / run.segment_size;
     run.lost_to_full_queue |= to_full_queue;
     advance(headers_[0]);
@@ -307,9 +276,7 @@ class UdpSocket::Sending {
   SendAttributes first_;  // of message 0
   // Not initialised: put() writes what count_ covers.
   std::array<mmsghdr, kMessages> headers_;
-  std::array<iovec, kMessages> payloads_;
-  std::array<sockaddr_storage, kMessages> names_;
-  std::array<SendControl, kMessages> controls_;
+  std::array<SendParts, kMessages> parts_;
 };
 
 UdpSocket::UdpSocket(Fd fd, IpAddress::Family family, UdpSocket* listener, bool segmentation,
@@ -322,6 +289,41 @@ UdpSocket::UdpSocket(Fd fd, IpAddress::Family family, UdpSocket* listener, bool 
 
 void UdpSocket::send(std::span<SendRun> runs, Instant now) {
   Sending(*this, runs, now).all();
+}
+
+void UdpSocket::send_after_refusal(std::span<SendRun> runs, const RefusedSend& refused,
+                                   Instant now) {
+  Sending(*this, runs, now).after_refusal(refused);
+}
+
+SendAttributes UdpSocket::build_message(const SendRun& run, std::uint32_t offset, Instant now,
+                                        bool with_source, msghdr& message, SendParts& parts) const {
+  const bool may_segment =
+      segmentation_ && run.path->no_gso_until.load(std::memory_order_relaxed) <= now.nanoseconds;
+  const std::uint32_t length = std::min(
+      run.length - offset, may_segment ? longest_send(run.segment_size) : run.segment_size);
+
+  SendAttributes attributes;
+  attributes.family = family_;
+  if (length > run.segment_size)
+    attributes.segment_size = static_cast<std::uint16_t>(run.segment_size);
+  attributes.tos = run.tos;
+  if (!is_connected() && with_source) {
+    attributes.source = run.path->local;
+    attributes.interface_index = run.path->interface_index;
+  }
+
+  message = {};
+  if (!is_connected()) {
+    message.msg_name = &parts.name;
+    message.msg_namelen = run.path->remote.to_sockaddr(parts.name);
+  }
+  // sendmsg reads only; iovec is shared with recvmsg and knows no const.
+  parts.payload = {const_cast<std::uint8_t*>(run.data + offset), length};  // NOLINT
+  message.msg_iov = &parts.payload;
+  message.msg_iovlen = 1;
+  put_attributes(attributes, parts.control, message);
+  return attributes;
 }
 
 // --- Options -------------------------------------------------------------------------------------

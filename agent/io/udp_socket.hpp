@@ -53,6 +53,20 @@ class UdpReceiveBuffers final : public ReceiveBuffers {
   std::size_t piece_ = 0;     // the first datagram of it that is not in a batch yet
 };
 
+// What a message to be sent points to; not to be moved once it is built.
+struct SendParts {
+  iovec payload;
+  sockaddr_storage name;
+  SendControl control;
+};
+
+// A message that the kernel did not take.
+struct RefusedSend {
+  std::uint32_t offset = 0;  // in its run
+  std::uint32_t length = 0;
+  int error = 0;
+};
+
 // How a send is answered when the kernel refuses it; see udp_socket.cpp for the table.
 class UdpSocket final : public DatagramSocket {
  public:
@@ -66,6 +80,14 @@ class UdpSocket final : public DatagramSocket {
   bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) override;
   void send(std::span<SendRun> runs, Instant now) override;
   [[nodiscard]] int fd() const override { return fd_.get(); }
+
+  // For who sends by other means (uring_sender.hpp). Builds the message for what starts at `offset`
+  // of `run`: as much as one send carries.
+  SendAttributes build_message(const SendRun& run, std::uint32_t offset, Instant now,
+                               bool with_source, msghdr& message, SendParts& parts) const;
+  // Goes on where a message of the first run that build_message() made was refused: answers that
+  // as send() does, and sends what follows. Adds to the runs' losses.
+  void send_after_refusal(std::span<SendRun> runs, const RefusedSend& refused, Instant now);
 
   [[nodiscard]] IpAddress::Family family() const { return family_; }
   [[nodiscard]] bool is_connected() const { return listener_ != nullptr; }

@@ -3,6 +3,7 @@
 
 import argparse
 import base64
+import ctypes
 import fcntl
 import functools
 import hashlib
@@ -284,6 +285,24 @@ def run_with_fds(args):
     os.execvp(args.command[0], args.command)
 
 
+def refusing_io_uring(args):
+    """Runs a command whose io_uring_setup fails with EPERM, by a seccomp filter as containers have."""
+    io_uring_setup, eperm = 425, 1
+    load, if_equal, answer = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    refuse, allow = 0x00050000 | eperm, 0x7FFF0000  # SECCOMP_RET_ERRNO, SECCOMP_RET_ALLOW
+    program = b"".join(
+        struct.pack("HBBI", *step)
+        for step in [(load, 0, 0, 0), (if_equal, 0, 1, io_uring_setup), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
+    )
+    steps = ctypes.create_string_buffer(program)
+    filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(steps))
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    set_seccomp, by_filter = 22, 2
+    if prctl(set_seccomp, by_filter, ctypes.c_char_p(filter_), 0, 0) != 0:
+        sys.exit("seccomp: " + os.strerror(ctypes.get_errno()))
+    os.execvp(args.command[0], args.command)
+
+
 def hold(args):
     """Clients of the configuration socket that send half a request and then nothing."""
     socks = []
@@ -335,6 +354,8 @@ def main():
     sub.add_argument("kind", choices=sorted(STRANGE))
     command(capture, "capture", "device", "port", "out")
     sub = command(run_with_fds, "run-with-fds", tun=(str, ""), uapi=(str, ""), vnet_hdr=(bool, False))
+    sub.add_argument("command", nargs=argparse.REMAINDER)
+    sub = command(refusing_io_uring, "refusing-io-uring")
     sub.add_argument("command", nargs=argparse.REMAINDER)
     sub = command(hold, "hold", "path")
     sub.add_argument("text", nargs="+")

@@ -40,6 +40,8 @@ TEST_CASE("options: a name alone starts in the background with the defaults") {
     CHECK(command.node.interface == "wg0");
     CHECK(command.node.workers == 0);
     CHECK_FALSE(command.node.aead.has_value());
+    CHECK(command.node.io.kind == IoRequest::Kind::automatic);
+    CHECK_FALSE(command.node.io.kernel_thread);
     CHECK(command.node.busy_poll_microseconds == 0);
     CHECK_FALSE(command.node.mtu.has_value());
     CHECK(command.node.log_level == LogLevel::info);
@@ -52,7 +54,8 @@ TEST_CASE("options: a name alone starts in the background with the defaults") {
 
 TEST_CASE("options: every option, before and after the name, with and without run") {
   const std::string options =
-      "-f --workers 3 --aead libsodium --busy-poll 50 --mtu 1280 --log-level error";
+      "-f --workers 3 --aead libsodium --io uring --io-sqpoll --busy-poll 50 --mtu 1280 "
+      "--log-level error";
   for (const std::string& line :
        {options + " wg0", "wg0 " + options, "run " + options + " wg0", "run wg0 " + options}) {
     CAPTURE(line);
@@ -61,6 +64,8 @@ TEST_CASE("options: every option, before and after the name, with and without ru
     CHECK(command.node.interface == "wg0");
     CHECK(command.node.workers == 3);
     CHECK(command.node.aead == AeadKind::libsodium);
+    CHECK(command.node.io.kind == IoRequest::Kind::uring);
+    CHECK(command.node.io.kernel_thread);
     CHECK(command.node.busy_poll_microseconds == 50);
     CHECK(command.node.mtu == 1280);
     CHECK(command.node.log_level == LogLevel::error);
@@ -69,6 +74,7 @@ TEST_CASE("options: every option, before and after the name, with and without ru
   CHECK(start("--aead ipsec-mb wg0").node.aead == AeadKind::ipsec_mb);
   CHECK(start("--aead openssl wg0").node.aead == AeadKind::openssl);
   CHECK(start("--aead boringssl wg0").node.aead == AeadKind::boringssl);
+  CHECK(start("--io syscall wg0").node.io.kind == IoRequest::Kind::syscall);
   CHECK(start("--foreground wg0").foreground);
   CHECK(start("--log-level debug wg0").node.log_level == LogLevel::verbose);
   CHECK(start("--log-level silent wg0").node.log_level == LogLevel::silent);
@@ -115,6 +121,8 @@ TEST_CASE("options: wrong use is exit 2 and says what was expected") {
       {"--workers many wg0", {}, "many"},
       {"--workers", {}, "--workers"},
       {"--aead rot13 wg0", {}, "libsodium"},
+      {"--io epoll wg0", {}, "uring"},
+      {"--io-sqpoll wg0", {}, "together with --io uring"},
       {"--busy-poll -1 wg0", {}, "--busy-poll"},
       {"--busy-poll 1000001 wg0", {}, "0 to 1000000"},
       {"--mtu 67 wg0", {}, "68 to 65535"},
@@ -159,9 +167,9 @@ TEST_CASE("options: help and version") {
   };
   const std::vector<Row> rows{
       {"--help",
-       {"IFNAME", "--foreground", "--workers", "--aead", "--busy-poll", "--mtu", "--log-level",
-        "--version", "WG_PROCESS_FOREGROUND", "WG_THREADS", "WG_TUN_FD", "WG_UAPI_FD", "LOG_LEVEL",
-        "status", "completion", "run", "Exit status"}},
+       {"IFNAME", "--foreground", "--workers", "--aead", "--io", "--io-sqpoll", "--busy-poll",
+        "--mtu", "--log-level", "--version", "WG_PROCESS_FOREGROUND", "WG_THREADS", "WG_TUN_FD",
+        "WG_UAPI_FD", "LOG_LEVEL", "status", "completion", "run", "Exit status"}},
       {"-h", {"IFNAME"}},
       {"run --help", {"IFNAME", "--workers", "WG_TUN_FD"}},
       {"status --help", {"IFNAME", "--json"}},

@@ -16,6 +16,7 @@ StatusView example() {
   view.public_key.emplace().fill(0xff);
   view.listen_port = 51820;
   view.io_backend = "sockets (recvmmsg, sendmmsg)";
+  view.io = {"syscall", "chosen by --io"};
   view.aead = {"libsodium", "ipsec-mb (AVX2)", 256, "measured"};
   view.tun.name = "wg0";
   view.tun.up = true;

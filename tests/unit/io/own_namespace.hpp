@@ -9,11 +9,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
 #include <exception>
 #include <functional>
 #include <string>
 #include <thread>
 
+#include "agent/io/rtnetlink.hpp"
 #include "tests/support/skip.hpp"
 #include "xdpmesh/fd.hpp"
 
@@ -43,6 +45,17 @@ inline int interface_mtu(const std::string& name) {
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
   return ioctl(socket.get(), SIOCGIFMTU, &request) == 0 ? request.ifr_mtu : -1;
+}
+
+inline bool delete_interface(const std::string& name) {
+  auto socket = RouteSocket::open(0);
+  if (!socket) return false;
+  alignas(nlmsghdr) std::array<char, 256> buffer{};
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer.data());
+  message->nlmsg_type = RTM_DELLINK;
+  mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
+  mnl_attr_put_strz(message, IFLA_IFNAME, name.c_str());
+  return socket->request(*message, "delete").ok();
 }
 
 inline Fd current_namespace() {

@@ -280,13 +280,7 @@ TEST_CASE("a deleted device is gone for reading and writing") {
   test::in_own_namespace([] {
     auto device = TunDevice::open("xmt0", 2);
     REQUIRE(device.ok());
-    auto socket = RouteSocket::open(0);
-    alignas(nlmsghdr) std::array<char, 256> buffer{};
-    nlmsghdr* message = mnl_nlmsg_put_header(buffer.data());
-    message->nlmsg_type = RTM_DELLINK;
-    mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
-    mnl_attr_put_strz(message, IFLA_IFNAME, "xmt0");
-    REQUIRE(socket->request(*message, "delete").ok());
+    REQUIRE(test::delete_interface("xmt0"));
     for (std::size_t i = 0; i < 2; ++i) {
       CHECK(device->queue(i).read().state == TunIo::gone);
       CHECK(write_packet(device->queue(i), silent_packet()) == TunIo::gone);

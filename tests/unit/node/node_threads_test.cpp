@@ -2,68 +2,27 @@
 // test's own; only the TUN device is a socket pair. Meant for the thread sanitizer: packets flow
 // while ports, paths and peers change under them.
 #include <doctest/doctest.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-#include <unistd.h>
 
 #include <atomic>
+#include <functional>
 #include <thread>
 
 #include "agent/crypto/x25519.hpp"
-#include "agent/io/syscall_io.hpp"
+#include "agent/io/io_choice.hpp"
 #include "agent/io/udp_listeners.hpp"
 #include "agent/node_core.hpp"
 #include "agent/node_sockets.hpp"
 #include "agent/path/worker.hpp"
 #include "tests/support/packet_builder.hpp"
+#include "tests/support/pair_tun.hpp"
 #include "tests/unit/io/own_namespace.hpp"
 
 namespace xm::test {
 namespace {
 
-// A TUN queue over one end of a socket pair; the test holds the other end.
-class PairTun final : public TunQueue {
- public:
-  PairTun() {
-    std::array<int, 2> ends{};
-    REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends.data()) ==
-            0);
-    queue_.reset(ends[0]);
-    outside_.reset(ends[1]);
-  }
-  TunRead read() override {
-    const ssize_t length = ::read(queue_.get(), buffer_.data(), buffer_.size());
-    if (length <= 0) return {TunIo::would_block, {}};
-    return {TunIo::done, {buffer_.data(), static_cast<std::size_t>(length)}};
-  }
-  TunIo write(std::span<const iovec> pieces) override {
-    const ssize_t length = ::writev(queue_.get(), pieces.data(), static_cast<int>(pieces.size()));
-    return length >= 0 ? TunIo::done : TunIo::failed;
-  }
-  [[nodiscard]] int fd() const override { return queue_.get(); }
-
-  // The host's side.
-  bool push(const Packet& packet) {
-    Packet whole(kVnetHeaderSize);
-    whole.insert(whole.end(), packet.begin(), packet.end());
-    return ::write(outside_.get(), whole.data(), whole.size()) > 0;
-  }
-  std::size_t take_all() {
-    std::array<std::uint8_t, kTunReadSize> packet;
-    std::size_t count = 0;
-    while (::read(outside_.get(), packet.data(), packet.size()) > 0) ++count;
-    return count;
-  }
-
- private:
-  Fd queue_;
-  Fd outside_;
-  std::array<std::uint8_t, kTunReadSize> buffer_;
-};
-
 class ThreadedNode {
  public:
-  ThreadedNode()
+  explicit ThreadedNode(const IoChoice& io_choice)
       : engine(grace_, random_, counters_.drops),
         context_{.allowed_ips = engine.allowed_ips(),
                  .sessions = engine.sessions(),
@@ -77,12 +36,14 @@ class ThreadedNode {
     std::vector<Worker*> workers;
     std::vector<ControlPort*> ports{&port_};
     for (std::size_t id = 0; id < kWorkers; ++id) {
+      auto io = make_path_io(io_choice, tun[id], true);
+      REQUIRE_MESSAGE(io.ok(), io.error().what);
       auto worker =
           Worker::create(context_,
                          {.id = id,
                           .aead = std::move(make_aead_engine(AeadKind::libsodium).value()),
                           .buffers = std::make_unique<UdpReceiveBuffers>(),
-                          .io = std::move(SyscallIo::create(tun[id]).value()),
+                          .io = std::move(*io),
                           .reads_tun = true},
                          [] {});
       REQUIRE(worker.ok());
@@ -193,11 +154,26 @@ bool exchange(ThreadedNode& a, ThreadedNode& b, std::size_t wanted) {
   return false;
 }
 
+// Runs `body` with each kind of I/O that can be had here, in a namespace of its own.
+void with_every_io(const std::function<void(const IoChoice&)>& body) {
+  for (const IoRequest& request :
+       {IoRequest{IoRequest::Kind::syscall, false}, IoRequest{IoRequest::Kind::uring, false},
+        IoRequest{IoRequest::Kind::uring, true}}) {
+    const Result<IoChoice> choice = choose_io(request);
+    if (!choice) {
+      MESSAGE(choice.error().what);
+      continue;
+    }
+    CAPTURE(io_description(choice.value()));
+    in_own_namespace([&] { body(choice.value()); });
+  }
+}
+
 TEST_CASE("threads: packets flow on all workers, over the listener and over a connected socket") {
   XM_NEEDS_NAMESPACES();
-  in_own_namespace([] {
-    ThreadedNode a;
-    ThreadedNode b;
+  with_every_io([](const IoChoice& io) {
+    ThreadedNode a(io);
+    ThreadedNode b(io);
     a.set_peer(b, "10.0.0.2/32");
     b.set_peer(a, "10.0.0.1/32");
     CHECK(exchange(a, b, 200));
@@ -217,9 +193,9 @@ TEST_CASE("threads: packets flow on all workers, over the listener and over a co
 
 TEST_CASE("threads: the port changes, peers go and come, while packets flow") {
   XM_NEEDS_NAMESPACES();
-  in_own_namespace([] {
-    ThreadedNode a;
-    ThreadedNode b;
+  with_every_io([](const IoChoice& io) {
+    ThreadedNode a(io);
+    ThreadedNode b(io);
     a.set_peer(b, "10.0.0.2/32");
     b.set_peer(a, "10.0.0.1/32");
     for (int round = 0; round < 4; ++round) {
@@ -239,9 +215,9 @@ TEST_CASE("threads: the port changes, peers go and come, while packets flow") {
 
 TEST_CASE("threads: a port that was just closed can be opened again") {
   XM_NEEDS_NAMESPACES();
-  in_own_namespace([] {
-    ThreadedNode a;
-    ThreadedNode b;
+  with_every_io([](const IoChoice& io) {
+    ThreadedNode a(io);
+    ThreadedNode b(io);
     a.set_peer(b, "10.0.0.2/32");
     b.set_peer(a, "10.0.0.1/32");
     CHECK(exchange(a, b, 50));
