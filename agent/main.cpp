@@ -6,6 +6,8 @@
 #include <variant>
 #include <vector>
 
+#include "agent/bench/aead_bench.hpp"
+#include "agent/bench/path_bench.hpp"
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/options.hpp"
@@ -34,6 +36,12 @@ struct Dispatch {
   }
   int operator()(const xm::CompletionCommand& completion) const {
     return print(stdout, xm::completion_script(completion.shell), 0);
+  }
+  int operator()(const xm::AeadBenchOptions& bench) const {
+    return xm::bench_aead(bench, stdout, stderr);
+  }
+  int operator()(const xm::PathBenchOptions& bench) const {
+    return xm::bench_path(bench, stdout, stderr);
   }
   int operator()(const xm::Message& message) const {
     return print(message.exit_code == 0 ? stdout : stderr, message.text, message.exit_code);

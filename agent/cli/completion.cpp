@@ -19,9 +19,15 @@ _xdp_mesh() {
           words="--json --help $(for s in /run/xdp-mesh/*.sock; do
             [[ -e $s ]] && s=${s##*/} && echo "${s%.sock}"; done)" ;;
         completion) words='bash zsh fish --help' ;;
+        bench)
+          case ${COMP_WORDS[2]} in
+            aead) words='--sizes --batch --milliseconds --json --help' ;;
+            path) words='--packets --size --stage --aead --json --help' ;;
+            *) words='aead path --help' ;;
+          esac ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status completion' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status completion bench' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -56,8 +62,23 @@ _xdp_mesh() {
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
+    bench)
+      case ${words[3]} in
+        aead)
+          shift 2 words; (( CURRENT -= 2 ))
+          _arguments '--sizes[packet sizes]:bytes:' '--batch[packets a call]:number:' \
+            '--milliseconds[for each engine and size]:milliseconds:' \
+            '--json[write JSON]:file:_files' '(-h --help)'{-h,--help}'[print help]' ;;
+        path)
+          shift 2 words; (( CURRENT -= 2 ))
+          _arguments '--packets[through each walk]:number:' '--size[UDP payload]:bytes:' \
+            '--stage[only this one]:stage:(tx read route split encrypt batch rx classify decrypt replay source coalesce deliver)' \
+            '--aead[engine]:engine:(auto ipsec-mb libsodium openssl)' \
+            '--json[write JSON]:file:_files' '(-h --help)'{-h,--help}'[print help]' ;;
+        *) compadd aead path ;;
+      esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status completion)' ;;
+         '1:interface or command:(run status completion bench)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -69,13 +90,23 @@ function __xdp_mesh_agents
     basename $socket .sock
   end
 end
-set -l start "not __fish_seen_subcommand_from status completion"
+set -l start "not __fish_seen_subcommand_from status completion bench"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
 complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
 complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
+complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure the parts of the tunnel'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from aead path' -a 'aead path'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench' -r -l json -d 'Write JSON'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l sizes -d 'Packet sizes'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l batch -d 'Packets a call'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l milliseconds -d 'For each engine and size'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l packets -d 'Through each walk'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l size -d 'UDP payload'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l stage -a 'tx read route split encrypt batch rx classify decrypt replay source coalesce deliver' -d 'Only this one'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l aead -a 'auto ipsec-mb libsodium openssl' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
 complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium' -d 'AEAD engine'

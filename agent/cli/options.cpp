@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "agent/cli/bench_parts_arguments.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm {
@@ -217,6 +218,12 @@ Command parse_command_line(const std::vector<std::string>& arguments,
       ->required()
       ->check(silent(CLI::IsMember({"bash", "zsh", "fish"})));
 
+  CLI::App* bench_app =
+      app.add_subcommand("bench", "Measure the parts of the tunnel, without a network");
+  bench_app->footer(kExitStatus);
+  bench_app->require_subcommand(0, 1);
+  BenchPartsArguments bench_parts(*bench_app);
+
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
   } catch (const CLI::CallForVersion& version) {
@@ -240,6 +247,9 @@ Command parse_command_line(const std::vector<std::string>& arguments,
     completion.shell = shells.at(shell);
     return completion;
   }
+  if (bench_parts.parsed_aead()) return bench_parts.aead();
+  if (bench_parts.parsed_path()) return bench_parts.path();
+  if (bench_app->parsed()) return wrong_use("expected `bench aead` or `bench path`");
   return start_command(top, environment);
 }
 

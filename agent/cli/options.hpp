@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/ctl/bench_parts_options.hpp"
 #include "agent/ctl/node_options.hpp"
 
 namespace xm {
@@ -36,7 +37,8 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command = std::variant<StartCommand, StatusCommand, CompletionCommand, Message>;
+using Command = std::variant<StartCommand, StatusCommand, CompletionCommand, AeadBenchOptions,
+                             PathBenchOptions, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;

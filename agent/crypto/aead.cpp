@@ -1,16 +1,11 @@
 #include "agent/crypto/aead.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "agent/crypto/aead_engines.hpp"
 
 namespace xm {
 namespace {
-
-// In order of preference where nothing has been measured.
-constexpr std::array kAllKinds = {AeadKind::ipsec_mb, AeadKind::boringssl, AeadKind::openssl,
-                                  AeadKind::libsodium};
 
 Result<std::unique_ptr<AeadEngine>> make(AeadKind kind) {
   switch (kind) {
@@ -82,7 +77,7 @@ std::string_view aead_name(AeadKind kind) {
 }
 
 std::optional<AeadKind> parse_aead_name(std::string_view name) {
-  for (const AeadKind kind : kAllKinds) {
+  for (const AeadKind kind : kAeadKinds) {
     if (name == aead_name(kind)) return kind;
   }
   return std::nullopt;
@@ -90,7 +85,7 @@ std::optional<AeadKind> parse_aead_name(std::string_view name) {
 
 std::vector<AeadKind> available_aead_kinds() {
   std::vector<AeadKind> kinds;
-  for (const AeadKind kind : kAllKinds) {
+  for (const AeadKind kind : kAeadKinds) {
     if (make(kind).ok()) kinds.push_back(kind);
   }
   return kinds;

@@ -4,6 +4,7 @@
 // Thread: an engine belongs to one thread; every worker makes its own. No call allocates.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -42,6 +43,10 @@ class AeadEngine {
 };
 
 enum class AeadKind : std::uint8_t { ipsec_mb, libsodium, openssl, boringssl };
+
+// All of them, in the order of preference where nothing has been measured.
+inline constexpr std::array kAeadKinds = {AeadKind::ipsec_mb, AeadKind::boringssl,
+                                          AeadKind::openssl, AeadKind::libsodium};
 
 [[nodiscard]] std::string_view aead_name(AeadKind kind);
 [[nodiscard]] std::optional<AeadKind> parse_aead_name(std::string_view name);

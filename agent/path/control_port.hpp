@@ -3,12 +3,12 @@
 // the worker nor starve the other kinds.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstdint>
 #include <functional>
-#include <vector>
 
+#include "agent/path/staged_ring.hpp"
 #include "agent/peer/peer.hpp"
 #include "agent/wire/wg.hpp"
 #include "xdpmesh/bytes.hpp"
@@ -22,12 +22,6 @@ struct HandshakeDatagram {
   std::array<std::uint8_t, kInitiationSize> bytes{};
   std::uint32_t length = 0;
   Source source;
-};
-
-// A packet as it was read from the TUN device, virtio header included.
-struct StagedPacket {
-  PeerId peer = 0;
-  std::vector<std::uint8_t> bytes;
 };
 
 // Thread: the post functions belong to one worker, the take functions to the control thread.
@@ -52,21 +46,13 @@ class ControlPort {
   [[nodiscard]] bool post_event(const PeerEvent& event) {
     return posted(events_.push(PeerEvent(event)));
   }
-  // The only post that allocates: the packet's own wait for a handshake is far from the fast path.
   [[nodiscard]] bool post_staged(PeerId peer, Bytes packet) {
-    const std::size_t held = staged_bytes_.load(std::memory_order_relaxed);
-    if (staged_.size() == staged_.capacity() || held + packet.size() > kStagedBytes) return false;
-    staged_bytes_.fetch_add(packet.size(), std::memory_order_relaxed);
-    return posted(staged_.push({peer, std::vector<std::uint8_t>(packet.begin(), packet.end())}));
+    return posted(staged_.push(peer, packet));
   }
 
   [[nodiscard]] bool take(HandshakeDatagram& datagram) { return handshakes_.pop(datagram); }
   [[nodiscard]] bool take(PeerEvent& event) { return events_.pop(event); }
-  [[nodiscard]] bool take(StagedPacket& packet) {
-    if (!staged_.pop(packet)) return false;
-    staged_bytes_.fetch_sub(packet.bytes.size(), std::memory_order_relaxed);
-    return true;
-  }
+  [[nodiscard]] bool take(StagedPacket& packet) { return staged_.pop(packet); }
 
   // How full the handshake queue is, for the decision that this node is under load.
   [[nodiscard]] std::size_t handshakes_waiting() const { return handshakes_.size(); }
@@ -80,8 +66,7 @@ class ControlPort {
   std::function<void()> wake_;
   SpscRing<HandshakeDatagram> handshakes_{kHandshakes};
   SpscRing<PeerEvent> events_{kEvents};
-  SpscRing<StagedPacket> staged_{kStaged};
-  std::atomic<std::size_t> staged_bytes_{0};
+  StagedRing staged_{kStaged, kStagedBytes};
 };
 
 }  // namespace xm

@@ -4,6 +4,7 @@ set(style ${PROJECT_SOURCE_DIR}/tests/style)
 add_test(NAME style.layers
   COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/check_layers.py ${PROJECT_SOURCE_DIR})
 add_test(NAME style.layers_self_test COMMAND ${Python3_EXECUTABLE} ${style}/check_layers_test.py)
+add_test(NAME style.flamegraph COMMAND ${Python3_EXECUTABLE} ${style}/flamegraph_test.py)
 add_test(NAME style.headers
   COMMAND ${style}/headers.sh ${PROJECT_BINARY_DIR} ${CMAKE_CXX_COMPILER})
 add_test(NAME style.format COMMAND ${style}/format.sh)

@@ -1,0 +1,97 @@
+#include "agent/cli/bench_parts_arguments.hpp"
+
+#include <vector>
+
+namespace xm {
+namespace {
+
+constexpr const char* kJsonHelp =
+    "Write the figures as JSON too; `-`: to standard\noutput, instead of the table";
+
+std::vector<std::string> stage_names() {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kPathStages; ++i) {
+    names.emplace_back(path_stage_name(static_cast<PathStage>(i)));
+  }
+  return names;
+}
+
+std::vector<std::string> engine_names() {
+  std::vector<std::string> names{"auto"};
+  for (const AeadKind kind : kAeadKinds) names.emplace_back(aead_name(kind));
+  return names;
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+  return text;
+}
+
+// The checks without their texts in the help, where the description says it better.
+CLI::Validator range(std::uint32_t least, std::uint32_t most) {
+  return CLI::Range(least, most).description("");
+}
+CLI::Validator one_of(const std::vector<std::string>& names) {
+  return CLI::IsMember(names).description("");
+}
+
+}  // namespace
+
+BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
+    : aead_app_(bench.add_subcommand("aead", "Compare the AEAD engines by packet size")),
+      path_app_(bench.add_subcommand(
+          "path", "Run the receiving and the sending walk without a\nkernel, by stage")) {
+  aead_app_->add_option("--sizes", aead_.sizes, "Bytes, 1 to 65000 (default: 64,256,576,1024,1424)")
+      ->type_name("N,...")
+      ->delimiter(',')
+      ->check(range(1, 65'000));
+  aead_app_->add_option("--batch", aead_.batch, "Packets a call, 1 to 512 (default: 32)")
+      ->type_name("N")
+      ->check(range(1, 512));
+  aead_app_
+      ->add_option("--milliseconds", aead_.milliseconds,
+                   "For each engine, size and direction, 1 to 60000\n(default: 100)")
+      ->type_name("N")
+      ->check(range(1, 60'000));
+  aead_app_->add_option("--json", aead_.json, kJsonHelp)->type_name("FILE");
+
+  path_app_
+      ->add_option("--packets", path_.packets,
+                   "Through each walk of each workload (default: 200000)")
+      ->type_name("N")
+      ->check(range(1, 100'000'000));
+  path_app_
+      ->add_option("--size", size_,
+                   "UDP packets of one flow with so many bytes, 1 to\n"
+                   "1392, instead of the workloads")
+      ->type_name("BYTES")
+      ->check(range(1, kMaxBenchPayload));
+  path_app_
+      ->add_option("--stage", stage_,
+                   "Only this one: a whole walk or one of its stages;\n" + joined(stage_names()))
+      ->type_name("NAME")
+      ->check(one_of(stage_names()));
+  path_app_->add_option("--aead", path_engine_, "The engine (default: auto, measured)")
+      ->type_name("ENGINE")
+      ->check(one_of(engine_names()));
+  path_app_->add_option("--json", path_.json, kJsonHelp)->type_name("FILE");
+}
+
+bool BenchPartsArguments::parsed_aead() const {
+  return aead_app_->parsed();
+}
+
+bool BenchPartsArguments::parsed_path() const {
+  return path_app_->parsed();
+}
+
+PathBenchOptions BenchPartsArguments::path() const {
+  PathBenchOptions path = path_;
+  if (size_ != 0) path.size = size_;
+  path.stage = parse_path_stage(stage_);
+  path.aead = parse_aead_name(path_engine_);
+  return path;
+}
+
+}  // namespace xm

@@ -1,0 +1,35 @@
+// The command lines of `bench aead` and `bench path`.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <string>
+
+#include "agent/ctl/bench_parts_options.hpp"
+
+namespace xm {
+
+// Lives as long as the parser that it hangs its subcommands on.
+class BenchPartsArguments {
+ public:
+  explicit BenchPartsArguments(CLI::App& bench);
+  BenchPartsArguments(const BenchPartsArguments&) = delete;
+  BenchPartsArguments& operator=(const BenchPartsArguments&) = delete;
+
+  // After the parse.
+  [[nodiscard]] bool parsed_aead() const;
+  [[nodiscard]] bool parsed_path() const;
+  [[nodiscard]] AeadBenchOptions aead() const { return aead_; }
+  [[nodiscard]] PathBenchOptions path() const;
+
+ private:
+  CLI::App* aead_app_;
+  CLI::App* path_app_;
+  AeadBenchOptions aead_;
+  PathBenchOptions path_;
+  std::uint32_t size_ = 0;   // 0: not given
+  std::string stage_;        // judged by the parser
+  std::string path_engine_;  // the same
+};
+
+}  // namespace xm

@@ -1,0 +1,25 @@
+#include "agent/ctl/bench_parts_options.hpp"
+
+#include <array>
+
+namespace xm {
+namespace {
+
+constexpr std::array<std::string_view, kPathStages> kStageNames{
+    "tx",       "read",    "route",  "split",  "encrypt",  "batch",  "rx",
+    "classify", "decrypt", "replay", "source", "coalesce", "deliver"};
+
+}  // namespace
+
+std::string_view path_stage_name(PathStage stage) {
+  return kStageNames[static_cast<std::size_t>(stage)];
+}
+
+std::optional<PathStage> parse_path_stage(std::string_view name) {
+  for (std::size_t i = 0; i < kStageNames.size(); ++i) {
+    if (name == kStageNames[i]) return static_cast<PathStage>(i);
+  }
+  return std::nullopt;
+}
+
+}  // namespace xm

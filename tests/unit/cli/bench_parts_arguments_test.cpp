@@ -1,0 +1,85 @@
+#include "agent/cli/bench_parts_arguments.hpp"
+
+#include <doctest/doctest.h>
+
+#include <sstream>
+
+#include "agent/cli/options.hpp"
+
+namespace xm {
+namespace {
+
+Command parse(const std::string& line) {
+  std::vector<std::string> arguments;
+  std::istringstream words(line);
+  for (std::string word; words >> word;) arguments.push_back(word);
+  return parse_command_line(arguments, [](const char*) { return std::nullopt; });
+}
+
+}  // namespace
+
+TEST_CASE("bench aead: its options and their defaults") {
+  const auto plain = std::get<AeadBenchOptions>(parse("bench aead"));
+  CHECK(plain.sizes == std::vector<std::uint32_t>{64, 256, 576, 1024, 1424});
+  CHECK(plain.batch == 32);
+  CHECK(plain.milliseconds == 100);
+  CHECK(plain.json.empty());
+
+  const auto given = std::get<AeadBenchOptions>(
+      parse("bench aead --sizes 1,1500 --batch 512 --milliseconds 7 --json -"));
+  CHECK(given.sizes == std::vector<std::uint32_t>{1, 1500});
+  CHECK(given.batch == 512);
+  CHECK(given.milliseconds == 7);
+  CHECK(given.json == "-");
+}
+
+TEST_CASE("bench path: its options and their defaults") {
+  const auto plain = std::get<PathBenchOptions>(parse("bench path"));
+  CHECK(plain.packets == 200'000);
+  CHECK_FALSE(plain.size.has_value());
+  CHECK_FALSE(plain.stage.has_value());
+  CHECK_FALSE(plain.aead.has_value());
+
+  const auto given = std::get<PathBenchOptions>(
+      parse("bench path --packets 1000 --size 64 --stage rx --aead libsodium --json out.json"));
+  CHECK(given.packets == 1000);
+  CHECK(given.size == 64U);
+  CHECK(given.stage == PathStage::rx);
+  CHECK(given.aead == AeadKind::libsodium);
+  CHECK(given.json == "out.json");
+  CHECK_FALSE(std::get<PathBenchOptions>(parse("bench path --aead auto")).aead.has_value());
+}
+
+TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names every option") {
+  struct Row {
+    const char* line;
+    const char* words;
+  };
+  for (const Row& row :
+       {Row{"bench", "`bench aead` or `bench path`"}, Row{"bench frob", "frob"},
+        Row{"bench aead --sizes 0", "--sizes"}, Row{"bench aead --sizes 64,x", "--sizes"},
+        Row{"bench aead --batch 513", "1 to 512"},
+        Row{"bench aead --milliseconds 0", "--milliseconds"},
+        Row{"bench path --packets 0", "--packets"}, Row{"bench path --size 1393", "1 to 1392"},
+        Row{"bench path --stage lunch", "coalesce"}, Row{"bench path --aead rot13", "libsodium"},
+        Row{"bench aead --stage rx", "--stage"}, Row{"-f bench aead", "before the subcommand"}}) {
+    CAPTURE(row.line);
+    const Command command = parse(row.line);
+    REQUIRE(std::holds_alternative<Message>(command));
+    const auto& message = std::get<Message>(command);
+    CAPTURE(message.text);
+    CHECK(message.exit_code == 2);
+    CHECK(message.text.find(row.words) != std::string::npos);
+  }
+  for (const Row& row :
+       {Row{"bench --help", "aead"}, Row{"bench --help", "path"},
+        Row{"bench aead --help", "--milliseconds"}, Row{"bench path --help", "classify"}}) {
+    CAPTURE(row.line);
+    const Command command = parse(row.line);
+    REQUIRE(std::holds_alternative<Message>(command));
+    CHECK(std::get<Message>(command).exit_code == 0);
+    CHECK(std::get<Message>(command).text.find(row.words) != std::string::npos);
+  }
+}
+
+}  // namespace xm
