@@ -24,6 +24,7 @@ FLOORS = {
     "agent/ctl": 5,
     "agent/node": 6,
     "agent/cli": 6,
+    "agent/bench": 6,
     "agent/main.cpp": 7,
 }
 
@@ -38,7 +39,7 @@ BPF_HEADERS = {"xdpmesh/abi.h", "xdpmesh/drop.h"}
 
 # System headers of a library -> the only folders that may know it.
 CONFINED = [
-    (re.compile(r"nlohmann/"), {"agent/ctl"}),
+    (re.compile(r"nlohmann/"), {"agent/ctl", "agent/bench"}),
     (re.compile(r"CLI/"), {"agent/cli"}),
     (re.compile(r"(openssl/|intel-ipsec-mb\.h)"), {"agent/crypto"}),
     (re.compile(r"(sodium\.h|sodium/)"), {"agent/crypto"}),

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "agent/cli/bench_arguments.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm {
@@ -184,6 +185,11 @@ Command parse_command_line(const std::vector<std::string>& arguments,
       ->type_name("");
   status_app->add_flag("--json", status.json, "One JSON object a line, one line an agent");
 
+  BenchArguments bench;
+  CLI::App* bench_app = app.add_subcommand(
+      "bench", "Measure this build beside plain veth and other\nimplementations on this machine");
+  bench.add_to(*bench_app);
+
   CompletionCommand completion;
   const std::map<std::string, Shell> shells{
       {"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}};
@@ -215,6 +221,11 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   }
   if (run_app->parsed()) return start_command(run, environment);
   if (status_app->parsed()) return status;
+  if (bench_app->parsed()) {
+    auto options = bench.take(*bench_app);
+    if (!options) return wrong_use(options.error().what);
+    return BenchCommand{std::move(options).value(), run_app->help()};
+  }
   if (completion_app->parsed()) {
     completion.shell = shells.at(shell);
     return completion;
