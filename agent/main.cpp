@@ -8,6 +8,7 @@
 
 #include "agent/bench/aead_bench.hpp"
 #include "agent/bench/path_bench.hpp"
+#include "agent/bench/bench.hpp"
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/options.hpp"
@@ -33,6 +34,9 @@ struct Dispatch {
   }
   int operator()(const xm::StatusCommand& status) const {
     return xm::show_status(status, xm::NodeOptions{}.control_directory, stdout, stderr);
+  }
+  int operator()(const xm::BenchCommand& bench) const {
+    return xm::run_bench(bench.bench, bench.start_help);
   }
   int operator()(const xm::CompletionCommand& completion) const {
     return print(stdout, xm::completion_script(completion.shell), 0);

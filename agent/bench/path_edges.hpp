@@ -25,12 +25,13 @@ class PreparedTun final : public TunQueue {
   [[nodiscard]] bool is_empty() const { return next_ == packets_.size(); }
 
   // Copies, as the kernel does.
-  [[nodiscard]] TunRead read(MutableBytes into) override {
-    if (is_empty()) return {TunIo::would_block, 0};
+  [[nodiscard]] TunRead read() override { return read_into(buffer_); }
+  [[nodiscard]] TunRead read_into(MutableBytes into) {
+    if (is_empty()) return {TunIo::would_block, {}};
     const Packet& packet = packets_[next_++];
     const std::size_t length = std::min(packet.size(), into.size());
     std::memcpy(into.data(), packet.data(), length);
-    return {TunIo::done, length};
+    return {TunIo::done, into.first(length)};
   }
   [[nodiscard]] TunIo write(std::span<const iovec> pieces) override {
     ++written_;
@@ -44,6 +45,7 @@ class PreparedTun final : public TunQueue {
  private:
   std::span<const Packet> packets_;
   std::size_t next_ = 0;
+  std::vector<std::uint8_t> buffer_ = std::vector<std::uint8_t>(kTunReadSize);
   std::uint64_t written_ = 0;
   std::uint64_t pieces_ = 0;
 };

@@ -51,10 +51,10 @@ void TxStages::run(StageTimes& times) {
 [[gnu::noinline]] void TxStages::read() {
   std::size_t bytes = 0;
   for (read_count_ = 0; read_count_ < kGroupDatagrams && bytes < kGroupBytes; ++read_count_) {
-    const TunRead read = world_.tun.read(reads_[read_count_]);
+    const TunRead read = world_.tun.read_into(reads_[read_count_]);
     if (read.state != TunIo::done) return;
-    lengths_[read_count_] = read.length;
-    bytes += read.length;
+    lengths_[read_count_] = read.packet.size();
+    bytes += read.packet.size();
   }
 }
 

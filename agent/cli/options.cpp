@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "agent/cli/bench_arguments.hpp"
 #include "agent/cli/bench_parts_arguments.hpp"
 #include "xdpmesh/version.hpp"
 
@@ -206,6 +207,13 @@ Command parse_command_line(const std::vector<std::string>& arguments,
       ->type_name("");
   status_app->add_flag("--json", status.json, "One JSON object a line, one line an agent");
 
+  BenchArguments bench;
+  CLI::App* bench_app = app.add_subcommand(
+      "bench", "Measure this build beside plain veth and other\nimplementations on this machine");
+  bench.add_to(*bench_app);
+  bench_app->require_subcommand(0, 1);
+  const BenchPartsArguments bench_parts(*bench_app);
+
   CompletionCommand completion;
   const std::map<std::string, Shell> shells{
       {"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}};
@@ -217,12 +225,6 @@ Command parse_command_line(const std::vector<std::string>& arguments,
       ->type_name("")
       ->required()
       ->check(silent(CLI::IsMember({"bash", "zsh", "fish"})));
-
-  CLI::App* bench_app =
-      app.add_subcommand("bench", "Measure the parts of the tunnel, without a network");
-  bench_app->footer(kExitStatus);
-  bench_app->require_subcommand(0, 1);
-  BenchPartsArguments bench_parts(*bench_app);
 
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
@@ -243,13 +245,17 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   }
   if (run_app->parsed()) return start_command(run, environment);
   if (status_app->parsed()) return status;
+  if (bench_parts.parsed_aead()) return bench_parts.aead();
+  if (bench_parts.parsed_path()) return bench_parts.path();
+  if (bench_app->parsed()) {
+    auto options = bench.take(*bench_app);
+    if (!options) return wrong_use(options.error().what);
+    return BenchCommand{std::move(options).value(), run_app->help()};
+  }
   if (completion_app->parsed()) {
     completion.shell = shells.at(shell);
     return completion;
   }
-  if (bench_parts.parsed_aead()) return bench_parts.aead();
-  if (bench_parts.parsed_path()) return bench_parts.path();
-  if (bench_app->parsed()) return wrong_use("expected `bench aead` or `bench path`");
   return start_command(top, environment);
 }
 

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/ctl/bench_options.hpp"
 #include "agent/ctl/bench_parts_options.hpp"
 #include "agent/ctl/node_options.hpp"
 
@@ -24,6 +25,12 @@ struct StatusCommand {
   bool json = false;
 };
 
+// Measure this build beside others.
+struct BenchCommand {
+  BenchOptions bench;
+  std::string start_help;  // of the agent itself: which options it has
+};
+
 enum class Shell : std::uint8_t { bash, zsh, fish };
 
 struct CompletionCommand {
@@ -37,8 +44,8 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command = std::variant<StartCommand, StatusCommand, CompletionCommand, AeadBenchOptions,
-                             PathBenchOptions, Message>;
+using Command = std::variant<StartCommand, StatusCommand, BenchCommand, AeadBenchOptions,
+                             PathBenchOptions, CompletionCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;
