@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "agent/bench/aead_bench.hpp"
-#include "agent/bench/path_bench.hpp"
 #include "agent/bench/bench.hpp"
+#include "agent/bench/path_bench.hpp"
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/options.hpp"

@@ -106,6 +106,7 @@ class Node final : public Controller {
   ControlPort control_port_;
   std::unique_ptr<AeadEngine> control_aead_;
   Tx control_tx_;
+  std::unique_ptr<Handoff> handoff_;  // null with one worker, or when it is off
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<NodeSockets> sockets_;
   std::unique_ptr<NodeCore> core_;

@@ -88,6 +88,9 @@ Node::~Node() {
 Status Node::start_workers() {
   std::vector<Worker*> workers;
   std::vector<ControlPort*> ports;
+  if (plan_.workers > 1 && plan_.options.handoff != HandoffMode::never) {
+    handoff_ = std::make_unique<Handoff>(plan_.workers, plan_.options.handoff);
+  }
   for (std::size_t id = 0; id < plan_.workers; ++id) {
     auto aead = make_chosen_engine(plan_.aead);
     if (!aead) return aead.error();
@@ -99,6 +102,7 @@ Status Node::start_workers() {
                                   .aead = std::move(*aead),
                                   .buffers = std::make_unique<UdpReceiveBuffers>(),
                                   .io = std::move(*io),
+                                  .handoff = handoff_.get(),
                                   .reads_tun = id < tun_.queue_count()},
                                  [this] { wake_->ring(); });
     if (!worker) return worker.error();

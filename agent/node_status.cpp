@@ -69,6 +69,12 @@ void Node::describe_workers(StatusView& view) const {
                             .cpu = -1,
                             .tun_queue = worker.reads_tun() ? static_cast<int>(id) : -1,
                             .counters = named(worker.counters())});
+    if (const HandoffEngine* const handoff = worker.handoff(); handoff != nullptr) {
+      std::vector<NamedCount>& counts = view.workers.back().counters;
+      counts.push_back({"packets_done_by_others", handoff->handed()});
+      counts.push_back({"packets_taken_back", handoff->taken_back()});
+      counts.push_back({"packets_done_for_others", handoff->helped()});
+    }
   }
 }
 

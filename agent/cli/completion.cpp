@@ -6,11 +6,12 @@ namespace {
 constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local start='--foreground --workers --aead --io --io-sqpoll --busy-poll --mtu --log-level --help'
+  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --help'
   local words
   case $previous in
     --aead) words='auto ipsec-mb boringssl openssl libsodium' ;;
     --io) words='auto syscall uring' ;;
+    --handoff) words='auto on off' ;;
     --log-level) words='silent error info verbose' ;;
     --workers|--busy-poll|--mtu) return ;;
     *)
@@ -47,6 +48,7 @@ _xdp_mesh() {
     '--workers[worker threads]:number:'
     '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb boringssl openssl libsodium)'
     '--io[how packets come and go]:kind:(auto syscall uring)'
+    '--handoff[share the batches of a busy worker]:when:(auto on off)'
     '--io-sqpoll[with --io uring, a kernel thread a worker]'
     '--busy-poll[microseconds to poll the network card]:microseconds:'
     '--mtu[MTU of the interface]:bytes:'
@@ -111,6 +113,7 @@ complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
 complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -x -l io -a 'auto syscall uring' -d 'How packets come and go'
+complete -c xdp-mesh -n $start -x -l handoff -a 'auto on off' -d 'Share the batches of a busy worker'
 complete -c xdp-mesh -n $start -l io-sqpoll -d 'With --io uring, a kernel thread a worker'
 complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the network card'
 complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'

@@ -50,6 +50,7 @@ struct StartArguments {
   std::string aead = "auto";
   std::string io = "auto";
   bool io_sqpoll = false;
+  std::string handoff;
   std::uint32_t busy_poll = 0;
   std::uint32_t mtu = 0;
   std::string log_level;
@@ -83,6 +84,11 @@ void add_start_options(CLI::App& app, StartArguments& start) {
   app.add_flag("--io-sqpoll", start.io_sqpoll,
                "With --io uring: a kernel thread a worker takes\n"
                "requests, at the price of the processor it polls on");
+  app.add_option("--handoff", start.handoff,
+                 "Share the batches of a busy worker with idle ones:\n"
+                 "auto (default; by load), on, off")
+      ->type_name("WHEN")
+      ->check(silent(CLI::IsMember({"auto", "on", "off"})));
   app.add_option("--busy-poll", start.busy_poll,
                  "Microseconds for which the kernel polls the network\n"
                  "card before a receive sleeps; 50 is a good value\n"
@@ -108,6 +114,11 @@ std::optional<LogLevel> parse_log_level(std::string_view name) {
 IoRequest::Kind parse_io(std::string_view name) {
   if (name == "uring") return IoRequest::Kind::uring;
   return name == "syscall" ? IoRequest::Kind::syscall : IoRequest::Kind::automatic;
+}
+
+HandoffMode parse_handoff(std::string_view name) {
+  if (name == "on") return HandoffMode::always;
+  return name == "off" ? HandoffMode::never : HandoffMode::automatic;
 }
 
 Message wrong_use(const std::string& what) {
@@ -155,6 +166,7 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
   node.aead = parse_aead_name(arguments.aead);  // "auto" is none of them
   node.io.kind = parse_io(arguments.io);
   node.io.kernel_thread = arguments.io_sqpoll;
+  node.handoff = parse_handoff(arguments.handoff);
   if (node.io.kernel_thread && node.io.kind != IoRequest::Kind::uring) {
     return wrong_use("--io-sqpoll: expected together with --io uring, got --io " + arguments.io);
   }

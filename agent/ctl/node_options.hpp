@@ -7,6 +7,7 @@
 
 #include "agent/crypto/aead.hpp"
 #include "agent/io/io_choice.hpp"
+#include "agent/path/handoff.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
@@ -20,6 +21,7 @@ struct NodeOptions {
   std::uint32_t workers = 0;     // 0: one a core of the affinity mask and quota, at most 8
   std::optional<AeadKind> aead;  // none: measured at start
   IoRequest io;                  // --io and --io-sqpoll
+  HandoffMode handoff = HandoffMode::automatic;
   std::uint32_t busy_poll_microseconds = 0;  // SO_BUSY_POLL; 0: off
   std::optional<std::uint32_t> mtu;          // none: 1420
   LogLevel log_level = LogLevel::info;

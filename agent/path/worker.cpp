@@ -43,12 +43,20 @@ Result<std::unique_ptr<Worker>> Worker::create(const PathContext& context, Worke
 
 Worker::Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
                std::unique_ptr<WakeUp> bell)
-    : wake_control_(std::move(wake_control)),
+    : clock_(context.clock),
+      wake_control_(std::move(wake_control)),
       parts_(std::move(parts)),
       port_(wake_control_),
-      rx_(context, {parts_.id, *parts_.aead, port_, counters_}, parts_.io->tun(), *parts_.buffers),
-      tx_(context, {parts_.id, *parts_.aead, port_, counters_, parts_.io->sender()}),
+      handoff_(make_handoff()),
+      rx_(context, {parts_.id, engine(), port_, counters_}, parts_.io->tun(), *parts_.buffers),
+      tx_(context, {parts_.id, engine(), port_, counters_, parts_.io->sender()}),
       bell_(std::move(bell)) {}
+
+std::unique_ptr<HandoffEngine> Worker::make_handoff() {
+  if (parts_.handoff == nullptr) return nullptr;
+  return std::make_unique<HandoffEngine>(*parts_.handoff, parts_.id, *parts_.aead,
+                                         [this] { bell_->ring(); });
+}
 
 Worker::~Worker() {
   stop();
@@ -71,7 +79,7 @@ void Worker::run() {
   bell_->arm();
   obey_commands();  // those given before this thread could hear the bell
   while (!stopping_.load(std::memory_order_relaxed)) {
-    for (const PathIo::Token token : parts_.io->wait(PathIo::kForever)) {
+    for (const PathIo::Token token : wait()) {
       if (token == PathIo::kBell) {
         bell_->disarm();
         bell_->arm();  // before the queue is looked at, so that no later command is missed
@@ -84,6 +92,14 @@ void Worker::run() {
     }
   }
   parts_.io->end();
+}
+
+std::span<const PathIo::Token> Worker::wait() {
+  if (!handoff_) return parts_.io->wait(PathIo::kForever);
+  const bool may_sleep = handoff_->pause(clock_);
+  const auto ready = parts_.io->wait(may_sleep ? PathIo::kForever : Duration(0));
+  if (!ready.empty()) handoff_->resume(clock_);
+  return ready;
 }
 
 void Worker::serve_tun() {

@@ -10,6 +10,7 @@
 #include "agent/io/path_io.hpp"
 #include "agent/io/poller.hpp"
 #include "agent/path/context.hpp"
+#include "agent/path/handoff.hpp"
 #include "agent/path/rx.hpp"
 #include "agent/path/tx.hpp"
 #include "xdpmesh/ring.hpp"
@@ -22,6 +23,7 @@ struct WorkerParts {
   std::unique_ptr<AeadEngine> aead;
   std::unique_ptr<ReceiveBuffers> buffers;
   std::unique_ptr<PathIo> io;  // with the TUN queue that is written to
+  Handoff* handoff = nullptr;  // outlives the worker; null: it never shares its batches
   bool reads_tun = true;       // false where the device has fewer queues than there are workers
 };
 
@@ -46,6 +48,8 @@ class Worker {
 
   [[nodiscard]] ControlPort& port() { return port_; }
   [[nodiscard]] const PathCounters& counters() const { return counters_; }
+  // Null when it never shares.
+  [[nodiscard]] const HandoffEngine* handoff() const { return handoff_.get(); }
   [[nodiscard]] bool reads_tun() const { return parts_.reads_tun; }
   [[nodiscard]] std::string aead_description() const { return parts_.aead->description(); }
   // The TUN device is gone, as seen by this worker's reads.
@@ -74,13 +78,19 @@ class Worker {
   void obey_commands();
   void obey(const Command& command);
 
+  [[nodiscard]] std::unique_ptr<HandoffEngine> make_handoff();
+  [[nodiscard]] AeadEngine& engine() { return handoff_ ? *handoff_ : *parts_.aead; }
+  [[nodiscard]] std::span<const PathIo::Token> wait();
+
   // Constant after construction.
+  const Clock& clock_;
   const std::function<void()> wake_control_;
   WorkerParts parts_;
 
   // The worker's own.
   PathCounters counters_;
   ControlPort port_;
+  std::unique_ptr<HandoffEngine> handoff_;
   Rx rx_;
   Tx tx_;
   std::unordered_map<PathIo::Token, Receiving> sockets_;

@@ -75,6 +75,10 @@ TEST_CASE("options: every option, before and after the name, with and without ru
   CHECK(start("--aead openssl wg0").node.aead == AeadKind::openssl);
   CHECK(start("--aead boringssl wg0").node.aead == AeadKind::boringssl);
   CHECK(start("--io syscall wg0").node.io.kind == IoRequest::Kind::syscall);
+  CHECK(start("wg0").node.handoff == HandoffMode::automatic);
+  CHECK(start("--handoff auto wg0").node.handoff == HandoffMode::automatic);
+  CHECK(start("--handoff on wg0").node.handoff == HandoffMode::always);
+  CHECK(start("--handoff off wg0").node.handoff == HandoffMode::never);
   CHECK(start("--foreground wg0").foreground);
   CHECK(start("--log-level debug wg0").node.log_level == LogLevel::verbose);
   CHECK(start("--log-level silent wg0").node.log_level == LogLevel::silent);
@@ -122,6 +126,7 @@ TEST_CASE("options: wrong use is exit 2 and says what was expected") {
       {"--workers", {}, "--workers"},
       {"--aead rot13 wg0", {}, "libsodium"},
       {"--io epoll wg0", {}, "uring"},
+      {"--handoff maybe wg0", {}, "on"},
       {"--io-sqpoll wg0", {}, "together with --io uring"},
       {"--busy-poll -1 wg0", {}, "--busy-poll"},
       {"--busy-poll 1000001 wg0", {}, "0 to 1000000"},
