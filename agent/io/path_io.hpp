@@ -53,7 +53,8 @@ class PathIo {
 
   // Waits until something is ready, `timeout` has passed or a signal came. kForever waits without
   // limit, zero only looks. What is not received to its end is told again. Ends the loan of what
-  // was received and read before. Valid until the next wait.
+  // was received and read before. Valid until the next wait, whatever is added or stopped
+  // meanwhile.
   [[nodiscard]] virtual std::span<const Token> wait(Duration timeout) = 0;
 
   // Any thread: why it does not work any more as it was made, as an errno; 0 while it does.

@@ -59,7 +59,6 @@ Status UringIo::watch_tun() {
 
 void UringIo::watch(UringSource& source) {
   sources_.push_back(&source);
-  ready_.reserve(2 * sources_.size());  // wait_without_ring() may name a source twice
 }
 
 Result<DatagramReceiver*> UringIo::add(DatagramSocket& socket, Token token) {
@@ -129,8 +128,11 @@ std::span<const PathIo::Token> UringIo::wait(Duration timeout) {
   return ready_;
 }
 
+// Room is made here and not by watch(): sockets are added while the worker goes through the last
+// answer. wait_without_ring() may name a source twice.
 void UringIo::note_ready() {
   ready_.clear();
+  ready_.reserve(2 * sources_.size());
   for (UringSource* const source : sources_) {
     if (!source->is_ready()) continue;
     source->forget_poll();

@@ -84,7 +84,7 @@ class UringIo final : public PathIo {
   std::unique_ptr<UringSource> bell_;
   std::unordered_map<Token, std::unique_ptr<UringReceiver>> receivers_;
   std::vector<UringSource*> sources_;  // that wait() tells of
-  std::vector<Token> ready_;           // room for all of them
+  std::vector<Token> ready_;           // what the last wait() returned
   UringSender sender_;
   Poller poller_;  // only once the ring is broken
   std::uint64_t turns_at_last_wait_ = 0;

@@ -286,13 +286,18 @@ def run_with_fds(args):
 
 
 def refusing_io_uring(args):
-    """Runs a command whose io_uring_setup fails with EPERM, by a seccomp filter as containers have."""
+    """Runs a command whose io_uring_setup fails with EPERM, by a filter as containers have one."""
     io_uring_setup, eperm = 425, 1
     load, if_equal, answer = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
     refuse, allow = 0x00050000 | eperm, 0x7FFF0000  # SECCOMP_RET_ERRNO, SECCOMP_RET_ALLOW
     program = b"".join(
         struct.pack("HBBI", *step)
-        for step in [(load, 0, 0, 0), (if_equal, 0, 1, io_uring_setup), (answer, 0, 0, refuse), (answer, 0, 0, allow)]
+        for step in [
+            (load, 0, 0, 0),  # the number of the system call
+            (if_equal, 0, 1, io_uring_setup),
+            (answer, 0, 0, refuse),
+            (answer, 0, 0, allow),
+        ]
     )
     steps = ctypes.create_string_buffer(program)
     filter_ = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(steps))

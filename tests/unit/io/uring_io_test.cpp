@@ -232,6 +232,21 @@ TEST_CASE("io_uring: a socket that is stopped is emptied in order, and let go of
   });
 }
 
+TEST_CASE("io_uring: what wait() returned holds while sockets are added and stopped") {
+  XM_NEEDS_IO_URING();
+  test::in_own_namespace([] {
+    Ring ring;
+    ring.begin();
+    ring.send_here(numbered(1));
+    const std::span<const PathIo::Token> ready = ring.io->wait(1s);
+    for (PathIo::Token token = kSocket + 1; token < kSocket + 20; ++token) {
+      REQUIRE(ring.io->add(*ring.others->v4(), token).ok());
+    }
+    ring.io->stop(kSocket);
+    CHECK(tokens(ready) == std::vector<PathIo::Token>{kSocket});
+  });
+}
+
 TEST_CASE("io_uring: runs of two sockets leave in one batch; what is refused delays no other") {
   XM_NEEDS_IO_URING();
   test::in_own_namespace([] {
