@@ -7,9 +7,15 @@ constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   local start='--foreground --workers --aead --busy-poll --mtu --log-level --help'
+  local bench='--rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
   local words
   case $previous in
-    --aead) words='auto ipsec-mb libsodium openssl' ;;
+    --aead) words='auto ipsec-mb libsodium openssl'
+            [[ ${COMP_WORDS[1]} == bench ]] && words='ipsec-mb libsodium openssl none' ;;
+    --io) words='uring syscall none' ;;
+    --rows) words='rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000' ;;
+    --json|--svg) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --rounds|--seconds|--peer|--only) return ;;
     --log-level) words='silent error info verbose' ;;
     --workers|--busy-poll|--mtu) return ;;
     *)
@@ -18,9 +24,10 @@ _xdp_mesh() {
           words="--json --help $(for s in /run/xdp-mesh/*.sock; do
             [[ -e $s ]] && s=${s##*/} && echo "${s%.sock}"; done)" ;;
         completion) words='bash zsh fish --help' ;;
+        bench) words=$bench ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status completion' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status bench completion' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -50,11 +57,21 @@ _xdp_mesh() {
       shift words; (( CURRENT-- ))
       _arguments '--json[print JSON]' '(-h --help)'{-h,--help}'[print help]' \
         '1:interface:_xdp_mesh_agents' ;;
+    bench)
+      shift words; (( CURRENT-- ))
+      _arguments '--rounds[rounds]:number:' '--seconds[length of a row]:seconds:' \
+        '--quick[one round of a second a row]' '*--peer[another implementation]:name=command:' \
+        '--only[contestants]:names:' \
+        '--rows[rows]:row:(rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000)' \
+        '--aead[engines one by one]:engine:(ipsec-mb libsodium openssl none)' \
+        '--io[I/O backends one by one]:backend:(uring syscall none)' \
+        '--json[write every sample]:file:_files' '--svg[draw a chart]:file:_files' \
+        '(-h --help)'{-h,--help}'[print help]' ;;
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status completion)' ;;
+         '1:interface or command:(run status bench completion)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -66,12 +83,13 @@ function __xdp_mesh_agents
     basename $socket .sock
   end
 end
-set -l start "not __fish_seen_subcommand_from status completion"
+set -l start "not __fish_seen_subcommand_from status bench completion"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
 complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
 complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
+complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure it beside others'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
 complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
@@ -81,6 +99,18 @@ complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -a '(__xdp_mesh_agents)'
+set -l bench '__fish_seen_subcommand_from bench'
+complete -c xdp-mesh -n $bench -x -l rounds -d 'Rounds'
+complete -c xdp-mesh -n $bench -x -l seconds -d 'Length of a row'
+complete -c xdp-mesh -n $bench -l quick -d 'One round of a second a row'
+complete -c xdp-mesh -n $bench -x -l peer -d 'Another implementation, NAME=COMMAND'
+complete -c xdp-mesh -n $bench -x -l only -d 'Contestants'
+complete -c xdp-mesh -n $bench -x -l rows -d 'Rows' \
+  -a 'rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000'
+complete -c xdp-mesh -n $bench -x -l aead -a 'ipsec-mb libsodium openssl none' -d 'AEAD engines'
+complete -c xdp-mesh -n $bench -x -l io -a 'uring syscall none' -d 'I/O backends'
+complete -c xdp-mesh -n $bench -r -F -l json -d 'Write every sample'
+complete -c xdp-mesh -n $bench -r -F -l svg -d 'Draw a chart'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 )script";
 
