@@ -39,7 +39,7 @@ std::vector<std::string> words_of(const std::string& text) {
 
 void add_variants(Field& field, const std::string& option, const std::vector<std::string>& values) {
   for (const std::string& value : values) {
-    field.contestants.push_back({std::string(kOwnName) + " " + option + " " + value,
+    field.contestants.push_back({kOwnName + " " + option + " " + value,
                                  ContestantKind::variant,
                                  {kOwnProgram, "-f", option, value, "%i"}});
   }

@@ -139,6 +139,8 @@ TEST_CASE("options: wrong use is exit 2 and says what was expected") {
       {"bench --peer wireguard", {}, "expected NAME=COMMAND, got 'wireguard'"},
       {"bench --peer =x", {}, "expected NAME=COMMAND"},
       {"bench --peer x=", {}, "expected NAME=COMMAND"},
+      {"bench --peer xdp-mesh=x", {}, "'xdp-mesh' is taken"},
+      {"bench --peer a=x --peer a=y", {}, "'a' is taken"},
       {"bench --only a b", {}, "b"},
       {"bench wg0", {}, "wg0"},
       {"-f bench", {}, "before the subcommand `bench`"},
