@@ -19,6 +19,7 @@ nothing_left() { # PID
 }
 
 start_bench() { # ARGUMENT...: sets BENCH
+  : >"$TMP/bench.log" # of the run before: nobody may take it for this one's
   "$UNDER_TEST" bench "$@" >"$TMP/out" 2>"$TMP/bench.log" &
   BENCH=$!
   BACKGROUND+=("$BENCH")
