@@ -1,7 +1,6 @@
 #include "agent/bench/child.hpp"
 
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -32,7 +31,7 @@ namespace {
   ::setpgid(0, 0);  // Ctrl-C is for the bench, which ends its children in its own way
   sigset_t none;
   ::sigemptyset(&none);
-  ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
   if (launch.network_namespace >= 0 && ::setns(launch.network_namespace, CLONE_NEWNET) < 0) fail();
   const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (null < 0 || ::dup2(null, 0) < 0 || ::dup2(output, 1) < 0 || ::dup2(errors, 2) < 0) fail();
@@ -130,18 +129,6 @@ Result<int> Child::wait(Interrupts& interrupts, Duration limit) {
   return Error{"did not end in time", ETIMEDOUT};
 }
 
-void Child::stop(Duration patience) {
-  if (poll_end()) return;
-  ::kill(pid_, SIGTERM);
-  const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(patience).count();
-  pollfd ended{process_.get(), POLLIN, 0};
-  ::poll(&ended, 1, static_cast<int>(milliseconds));
-  if (poll_end()) return;
-  ::kill(pid_, SIGKILL);
-  int status = 0;
-  if (::waitpid(pid_, &status, 0) == pid_) exit_code_ = exit_code_of(status);
-}
-
 std::string Child::output() const {
   return read_all(output_);
 }
@@ -179,7 +166,9 @@ std::optional<std::string> find_on_path(const std::string& program) {
   const char* path = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): one thread
   std::istringstream folders(path == nullptr ? "/usr/sbin:/usr/bin:/sbin:/bin" : path);
   for (std::string folder; std::getline(folders, folder, ':');) {
-    const std::string file = folder + "/" + program;
+    std::string file = folder;
+    file += '/';
+    file += program;
     struct stat entry {};
     if (::stat(file.c_str(), &entry) == 0 && S_ISREG(entry.st_mode) &&
         ::access(file.c_str(), X_OK) == 0) {

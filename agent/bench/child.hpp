@@ -41,9 +41,6 @@ class Child {
   // child then still runs.
   [[nodiscard]] Result<int> wait(Interrupts& interrupts, Duration limit);
 
-  // SIGTERM, and SIGKILL to what has not ended after `patience`.
-  void stop(Duration patience);
-
   // What it has written so far.
   [[nodiscard]] std::string output() const;
   [[nodiscard]] std::string errors() const;

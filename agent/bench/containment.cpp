@@ -90,7 +90,7 @@ Result<int> run_contained(const std::vector<std::string>& private_directories,
                           const std::function<int()>& body) {
   sigset_t watched = interrupt_signals();
   ::sigaddset(&watched, SIGCHLD);
-  ::sigprocmask(SIG_BLOCK, &watched, nullptr);
+  ::pthread_sigmask(SIG_BLOCK, &watched, nullptr);
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) < 0) return errno_error("cannot make a pipe");
   Fd life(ends[0]);

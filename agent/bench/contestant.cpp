@@ -38,10 +38,10 @@ std::vector<std::string> words_of(const std::string& text) {
 }
 
 void add_variants(Field& field, const std::string& option, const std::vector<std::string>& values) {
+  const std::string with = kOwnName + " " + option + " ";
   for (const std::string& value : values) {
-    field.contestants.push_back({std::string(kOwnName) + " " + option + " " + value,
-                                 ContestantKind::variant,
-                                 {kOwnProgram, "-f", option, value, "%i"}});
+    field.contestants.push_back(
+        {with + value, ContestantKind::variant, {kOwnProgram, "-f", option, value, "%i"}});
   }
 }
 

@@ -9,8 +9,8 @@
 
 namespace xm::bench {
 
-inline constexpr const char* kPlainName = "plain veth";
-inline constexpr const char* kOwnName = "xdp-mesh";
+inline const std::string kPlainName{kBenchPlainName};
+inline const std::string kOwnName{kBenchOwnName};
 inline constexpr const char* kWireguardGoName = "wireguard-go";
 
 enum class ContestantKind : std::uint8_t {

@@ -1,7 +1,5 @@
 #include "agent/bench/figures.hpp"
 
-#include <algorithm>
-
 namespace xm::bench {
 namespace {
 
@@ -49,12 +47,6 @@ const RowInfo& info(Row row) {
 
 const MetricInfo& info(Metric metric) {
   return kMetricInfo[static_cast<std::size_t>(metric)];
-}
-
-std::optional<Row> parse_row(std::string_view key) {
-  const auto* found = std::find(kBenchRows.begin(), kBenchRows.end(), key);
-  if (found == kBenchRows.end()) return std::nullopt;
-  return static_cast<Row>(found - kBenchRows.begin());
 }
 
 std::string_view row_key(Row row) {

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string_view>
 
 #include "agent/ctl/bench_options.hpp"
@@ -78,7 +77,6 @@ struct MetricInfo {
   return all;
 }
 
-[[nodiscard]] std::optional<Row> parse_row(std::string_view key);
 [[nodiscard]] std::string_view row_key(Row row);
 
 }  // namespace xm::bench

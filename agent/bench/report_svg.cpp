@@ -19,7 +19,7 @@ constexpr double kBarHeight = 13;
 constexpr double kBarStep = 18;
 constexpr double kGroupHead = 24;
 constexpr double kGroupGap = 14;
-constexpr double kTitleHeight = 58;
+constexpr double kTitleHeight = 74;
 constexpr double kLegendStep = 18;
 constexpr std::size_t kLegendColumns = 4;
 
@@ -150,9 +150,10 @@ std::string report_svg(const Report& report) {
       kMargin, 28, "title",
       "xdp-mesh bench " + std::string(kVersion) + (report.interrupted ? " (interrupted)" : ""));
   drawing.text(kMargin, 46, "dim",
-               report.machine.cpu + ", " + std::to_string(report.machine.cores) + " core(s), " +
-                   report.machine.kernel + "; medians of " + std::to_string(report.rounds) +
-                   " round(s), lines from least to most");
+               report.machine.cpu + ", " + std::to_string(report.machine.cores) + " core(s)");
+  drawing.text(kMargin, 62, "dim",
+               report.machine.kernel + ", " + report.started + ", medians of " +
+                   std::to_string(report.rounds) + " round(s), lines from least to most");
   double y = draw_legend(drawing, report, kTitleHeight);
   for (const Metric metric : all_metrics()) y = draw_group(drawing, report, metric, y);
   std::array<char, 256> head{};

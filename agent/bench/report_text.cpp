@@ -90,11 +90,17 @@ std::string table(const Report& report, const std::vector<std::size_t>& columns)
   return lines.size() == 1 ? std::string() : "\n" + layout(lines);
 }
 
+bool has_samples(const Report& report, std::size_t contestant) {
+  const auto& samples = report.samples[contestant];
+  return std::any_of(samples.begin(), samples.end(), [](const auto& of) { return !of.empty(); });
+}
+
 // Ours and the others in one table; our variants beside the default in another.
 std::string tables(const Report& report) {
   std::vector<std::size_t> full;
   std::vector<std::size_t> variants;
   for (std::size_t i = 0; i < report.contestants.size(); ++i) {
+    if (!has_samples(report, i)) continue;
     (report.contestants[i].kind == ContestantKind::variant ? variants : full).push_back(i);
   }
   std::string text;
@@ -148,7 +154,7 @@ std::string remarks(const Report& report) {
     text += "  " + failure.contestant + ", round " + std::to_string(failure.round) +
             (failure.row.empty() ? "" : ", " + failure.row) + ": " + failure.reason + "\n";
   }
-  return text.empty() ? text : "\nLeft out:\n" + text;
+  return text.empty() ? text : "\nLeft out or failed:\n" + text;
 }
 
 }  // namespace

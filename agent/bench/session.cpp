@@ -1,9 +1,11 @@
 #include "agent/bench/session.hpp"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
 
+#include "agent/bench/child.hpp"
 #include "agent/bench/lab.hpp"
 #include "agent/bench/machine.hpp"
 #include "agent/bench/measure.hpp"
@@ -28,6 +30,8 @@ class Session {
   void take(const Turn& turn);
 
  private:
+  void note_details(std::size_t index, const Tunnel& tunnel);
+  void run_rows(const Turn& turn, Tunnel& tunnel);
   void run_row(const Turn& turn, Row row, Tunnel& tunnel);
   void fail(const Turn& turn, std::string row, std::string reason);
   [[nodiscard]] bool stop() const { return lab_.interrupts().requested(); }
@@ -61,31 +65,51 @@ std::string details_of(const std::string& status) {
          ", I/O " + text(json, "io_backend");
 }
 
+// Only programs that are known to answer to it are asked for their version.
+std::string version_of(const Contestant& contestant, Interrupts& interrupts) {
+  if (contestant.kind == ContestantKind::plain) return {};
+  if (contestant.kind != ContestantKind::peer) return std::string(kVersion);
+  const std::vector<std::string> known = known_peers();
+  const std::string& program = contestant.command.front();
+  if (std::find(known.begin(), known.end(), program) == known.end()) return {};
+  const auto said = run({{program, "--version"}}, interrupts, 5s);
+  return said ? said.value().substr(0, said.value().find('\n')) : std::string();
+}
+
 void Session::take(const Turn& turn) {
   const double planned_end = done_seconds_ + estimate_seconds(turn, options_.seconds);
-  Contestant& contestant = report_.contestants[turn.contestant];
   if (!out_.contains(turn.contestant)) {
+    const Contestant& contestant = report_.contestants[turn.contestant];
     progress_.step(done_seconds_, round_of(turn, report_.rounds) + contestant.name + ": starting");
-    auto tunnel = Tunnel::start(lab_, contestant, prefix_);
-    if (!tunnel && !stop()) {
+    const auto tunnel = Tunnel::start(lab_, contestant, prefix_);
+    if (tunnel) {
+      note_details(turn.contestant, *tunnel.value());
+      run_rows(turn, *tunnel.value());
+    } else if (!stop()) {
       out_.insert(turn.contestant);
       fail(turn, "", tunnel.error().what);
     }
-    if (tunnel) {
-      const bool ours =
-          contestant.kind == ContestantKind::own || contestant.kind == ContestantKind::variant;
-      if (ours && contestant.details.empty()) {
-        if (const auto status = tunnel.value()->status(End::a)) {
-          contestant.details = details_of(status.value());
-        }
-      }
-      for (const Row row : turn.rows) {
-        if (stop() || !tunnel.value()->death().empty()) break;
-        run_row(turn, row, *tunnel.value());
-      }
-    }
   }
   done_seconds_ = planned_end;
+}
+
+void Session::note_details(std::size_t index, const Tunnel& tunnel) {
+  Contestant& contestant = report_.contestants[index];
+  const bool ours =
+      contestant.kind == ContestantKind::own || contestant.kind == ContestantKind::variant;
+  if (!ours || !contestant.details.empty()) return;
+  if (const auto status = tunnel.status(End::a)) contestant.details = details_of(status.value());
+}
+
+void Session::run_rows(const Turn& turn, Tunnel& tunnel) {
+  for (const Row row : turn.rows) {
+    if (stop()) return;
+    if (const std::string death = tunnel.death(); !death.empty()) {
+      fail(turn, std::string(row_key(row)), death + "; the rest of its round is left out");
+      return;
+    }
+    run_row(turn, row, tunnel);
+  }
 }
 
 void Session::run_row(const Turn& turn, Row row, Tunnel& tunnel) {
@@ -126,6 +150,7 @@ Result<Report> run_session(const BenchOptions& options, const Field& field, bool
   report.seconds = options.seconds;
   report.machine = describe_machine();
   report.contestants = field.contestants;
+  for (Contestant& one : report.contestants) one.version = version_of(one, interrupts.value());
   report.samples.resize(field.contestants.size());
   report.notes = field.notes;
 

@@ -21,6 +21,7 @@ namespace {
 constexpr Duration kStartPatience = 10s;
 constexpr Duration kStopPatience = 3s;
 constexpr Duration kPollInterval = 20ms;
+constexpr useconds_t kStopPollMicroseconds = 5000;
 constexpr std::uint16_t kPort = 51820;
 constexpr std::array<const char*, 2> kInnerAddress{"10.77.0.1", "10.77.0.2"};
 
@@ -169,15 +170,14 @@ Result<std::string> Tunnel::status(End end) const {
 void Tunnel::stop_end(End end) {
   Process& process = ends_[index_of(end)];
   if (!process.child) return;
-  const auto signal_all = [&](int signal) {
+  const auto end_all = [&](int signal) {
     for (const pid_t running : lab_->processes(end)) ::kill(running, signal);
+    const Instant deadline = now() + kStopPatience;
+    while (!lab_->processes(end).empty() && now() < deadline) ::usleep(kStopPollMicroseconds);
   };
-  signal_all(SIGTERM);
-  const Instant deadline = now() + kStopPatience;
-  while (!lab_->processes(end).empty() && now() < deadline) ::usleep(5000);
-  signal_all(SIGKILL);
+  end_all(SIGTERM);
+  end_all(SIGKILL);
   process.child.reset();
-  while (!lab_->processes(end).empty()) ::usleep(5000);
   for (const pid_t orphan : process.all) ::waitpid(orphan, nullptr, WNOHANG);
   ::unlink(uapi_path(end).c_str());
 }

@@ -32,6 +32,12 @@ CLI::Validator one_of(const std::vector<std::string>& words) {
   return CLI::IsMember(words).description("");
 }
 
+// The same for engines, of which agent/crypto knows the names.
+std::string aead_fault(const std::string& word) {
+  if (word == "none" || parse_aead_name(word)) return {};
+  return "'" + word + "' is no AEAD engine: expected a list of engines, or none";
+}
+
 Result<BenchPeer> parse_peer(const std::string& text) {
   const std::size_t equals = text.find('=');
   if (equals == std::string::npos || equals == 0 ||
@@ -74,14 +80,16 @@ void BenchArguments::add_to(CLI::App& app) {
                  "of %i; may be given more than once")
       ->type_name("NAME=COMMAND")
       ->allow_extra_args(false);
-  list("--only", options_.only, "Contestants by name (default: all); plain veth always");
+  list("--only", options_.only,
+       "Contestants by name (default: all); plain veth\n"
+       "is always there");
   list("--rows", options_.rows, "Rows to run (default: all)")
       ->check(one_of({kBenchRows.begin(), kBenchRows.end()}));
-  list("--aead", aead_, "Engines measured one by one (default: all), or none")
-      ->check(one_of({"ipsec-mb", "libsodium", "openssl", "none"}));
+  list("--aead", aead_, "Engines to measure one by one (default: all),\nor none")
+      ->check(CLI::Validator(aead_fault, ""));
   std::vector<std::string> backends(kBenchIoBackends.begin(), kBenchIoBackends.end());
   backends.emplace_back("none");
-  list("--io", io_, "I/O backends measured one by one (default: all), or none")
+  list("--io", io_, "I/O backends to measure one by one (default: all),\nor none")
       ->check(one_of(backends));
   app.add_option("--json", options_.json_path, "Write every sample to FILE")->type_name("FILE");
   app.add_option("--svg", options_.svg_path, "Draw a bar chart into FILE")->type_name("FILE");
@@ -92,6 +100,11 @@ Result<BenchOptions> BenchArguments::take(const CLI::App& app) const {
   for (const std::string& text : peers_) {
     auto peer = parse_peer(text);
     if (!peer) return peer.error();
+    const bool taken =
+        peer->name == kBenchOwnName || peer->name == kBenchPlainName ||
+        std::any_of(options.peers.begin(), options.peers.end(),
+                    [&](const BenchPeer& other) { return other.name == peer->name; });
+    if (taken) return Error{"--peer: expected a name of its own, '" + peer->name + "' is taken"};
     options.peers.push_back(std::move(peer).value());
   }
   if (quick_) {

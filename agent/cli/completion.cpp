@@ -7,11 +7,18 @@ constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
   local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --help'
+  local bench='aead path --rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
+  local engines='ipsec-mb boringssl openssl libsodium af-alg'
   local words
   case $previous in
-    --aead) words='auto ipsec-mb boringssl openssl libsodium' ;;
-    --io) words='auto syscall uring' ;;
+    --aead) words="auto $engines"
+            [[ ${COMP_WORDS[1]} == bench && ${COMP_WORDS[2]} != path ]] && words="$engines none" ;;
+    --io) words='auto syscall uring'
+          [[ ${COMP_WORDS[1]} == bench ]] && words='uring syscall none' ;;
     --handoff) words='auto on off' ;;
+    --rows) words='rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000' ;;
+    --json|--svg) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --rounds|--seconds|--peer|--only) return ;;
     --log-level) words='silent error info verbose' ;;
     --workers|--busy-poll|--mtu) return ;;
     *)
@@ -23,12 +30,12 @@ _xdp_mesh() {
         bench)
           case ${COMP_WORDS[2]} in
             aead) words='--sizes --batch --milliseconds --json --help' ;;
-            path) words='--packets --size --stage --aead --json --help' ;;
-            *) words='aead path --help' ;;
+            path) words='--packets --size --stage --aead --peers --json --help' ;;
+            *) words=$bench ;;
           esac ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status completion bench' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status bench completion' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -46,7 +53,7 @@ _xdp_mesh() {
   local -a start=(
     '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
     '--workers[worker threads]:number:'
-    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb boringssl openssl libsodium)'
+    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb boringssl openssl libsodium af-alg)'
     '--io[how packets come and go]:kind:(auto syscall uring)'
     '--handoff[share the batches of a busy worker]:when:(auto on off)'
     '--io-sqpoll[with --io uring, a kernel thread a worker]'
@@ -75,12 +82,22 @@ _xdp_mesh() {
           shift 2 words; (( CURRENT -= 2 ))
           _arguments '--packets[through each walk]:number:' '--size[UDP payload]:bytes:' \
             '--stage[only this one]:stage:(tx read route split encrypt batch rx classify decrypt replay source coalesce deliver)' \
-            '--aead[engine]:engine:(auto ipsec-mb libsodium openssl)' \
+            '--aead[engine]:engine:(auto ipsec-mb boringssl openssl libsodium af-alg)' \
             '--json[write JSON]:file:_files' '(-h --help)'{-h,--help}'[print help]' ;;
-        *) compadd aead path ;;
+        *)
+          shift words; (( CURRENT-- ))
+          _arguments '--rounds[rounds]:number:' '--seconds[length of a row]:seconds:' \
+            '--quick[one round of a second a row]' '*--peer[another implementation]:name=command:' \
+            '--only[contestants]:names:' \
+            '--rows[rows]:row:(rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000)' \
+            '--aead[engines one by one]:engine:(ipsec-mb boringssl openssl libsodium af-alg none)' \
+            '--io[I/O backends one by one]:backend:(uring syscall none)' \
+            '--json[write every sample]:file:_files' '--svg[draw a chart]:file:_files' \
+            '(-h --help)'{-h,--help}'[print help]' \
+            '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status completion bench)' ;;
+         '1:interface or command:(run status bench completion)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -92,14 +109,14 @@ function __xdp_mesh_agents
     basename $socket .sock
   end
 end
-set -l start "not __fish_seen_subcommand_from status completion bench"
+set -l start "not __fish_seen_subcommand_from status bench completion"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
 complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
 complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
+complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure it beside others'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
-complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure the parts of the tunnel'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from aead path' -a 'aead path'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench' -r -l json -d 'Write JSON'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l sizes -d 'Packet sizes'
@@ -108,10 +125,10 @@ complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l packets -d 'Through each walk'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l size -d 'UDP payload'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l stage -a 'tx read route split encrypt batch rx classify decrypt replay source coalesce deliver' -d 'Only this one'
-complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium' -d 'AEAD engine'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium af-alg' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
-complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium' -d 'AEAD engine'
+complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium af-alg' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -x -l io -a 'auto syscall uring' -d 'How packets come and go'
 complete -c xdp-mesh -n $start -x -l handoff -a 'auto on off' -d 'Share the batches of a busy worker'
 complete -c xdp-mesh -n $start -l io-sqpoll -d 'With --io uring, a kernel thread a worker'
@@ -120,6 +137,18 @@ complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -a '(__xdp_mesh_agents)'
+set -l bench '__fish_seen_subcommand_from bench'
+complete -c xdp-mesh -n $bench -x -l rounds -d 'Rounds'
+complete -c xdp-mesh -n $bench -x -l seconds -d 'Length of a row'
+complete -c xdp-mesh -n $bench -l quick -d 'One round of a second a row'
+complete -c xdp-mesh -n $bench -x -l peer -d 'Another implementation, NAME=COMMAND'
+complete -c xdp-mesh -n $bench -x -l only -d 'Contestants'
+complete -c xdp-mesh -n $bench -x -l rows -d 'Rows' \
+  -a 'rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000'
+complete -c xdp-mesh -n $bench -x -l aead -a 'ipsec-mb libsodium openssl none' -d 'AEAD engines'
+complete -c xdp-mesh -n $bench -x -l io -a 'uring syscall none' -d 'I/O backends'
+complete -c xdp-mesh -n $bench -r -F -l json -d 'Write every sample'
+complete -c xdp-mesh -n $bench -r -F -l svg -d 'Draw a chart'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'
 )script";
 

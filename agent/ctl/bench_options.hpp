@@ -14,6 +14,10 @@ namespace xm {
 inline constexpr std::array<std::string_view, 10> kBenchRows{
     "rtt", "tcp1", "tcp1r", "tcp8", "tcp8r", "rtt-load", "udp64", "udp1300", "rss", "rss1000"};
 
+// Names that no --peer can take.
+inline constexpr std::string_view kBenchPlainName = "plain veth";
+inline constexpr std::string_view kBenchOwnName = "xdp-mesh";
+
 // The I/O backends that are measured one by one, where the agent has the option.
 inline constexpr std::array<std::string_view, 2> kBenchIoBackends{"uring", "syscall"};
 

@@ -11,8 +11,12 @@
 namespace xm {
 
 TEST_CASE("completion: every shell knows every option and command that help knows") {
-  const Command command = parse_command_line({"--help"}, [](const char*) { return std::nullopt; });
-  const std::string help = std::get<Message>(command).text;
+  const auto help_of = [](const std::vector<std::string>& arguments) {
+    return std::get<Message>(
+               parse_command_line(arguments, [](const char*) { return std::nullopt; }))
+        .text;
+  };
+  const std::string help = help_of({"--help"}) + help_of({"bench", "--help"});
   for (const Shell shell : {Shell::bash, Shell::zsh, Shell::fish}) {
     const std::string script(completion_script(shell));
     for (std::size_t at = help.find("--"); at != std::string::npos; at = help.find("--", at + 2)) {
@@ -21,9 +25,18 @@ TEST_CASE("completion: every shell knows every option and command that help know
       CAPTURE(option);
       CHECK(script.find(option) != std::string::npos);
     }
-    for (const char* word : {"run", "status", "completion", "json", "ipsec-mb", "verbose"}) {
+    for (const char* word :
+         {"run", "status", "bench", "completion", "json", "ipsec-mb", "verbose"}) {
       CAPTURE(word);
       CHECK(script.find(word) != std::string::npos);
+    }
+    for (const std::string_view row : kBenchRows) {
+      CAPTURE(row);
+      CHECK(script.find(row) != std::string::npos);
+    }
+    for (const std::string_view backend : kBenchIoBackends) {
+      CAPTURE(backend);
+      CHECK(script.find(backend) != std::string::npos);
     }
   }
 }
@@ -35,9 +48,13 @@ TEST_CASE("completion: bash completes with its script") {
     const char* words;  // of the line, the last one under the cursor
     const char* expected;
   };
-  for (const Row& row : {Row{"xdp-mesh --wor", "--workers"}, Row{"xdp-mesh st", "status"},
-                         Row{"xdp-mesh completion z", "zsh"}, Row{"xdp-mesh --aead ip", "ipsec-mb"},
-                         Row{"xdp-mesh run --mt", "--mtu"}, Row{"xdp-mesh status --j", "--json"}}) {
+  for (const Row& row :
+       {Row{"xdp-mesh --wor", "--workers"}, Row{"xdp-mesh st", "status"},
+        Row{"xdp-mesh completion z", "zsh"}, Row{"xdp-mesh --aead ip", "ipsec-mb"},
+        Row{"xdp-mesh run --mt", "--mtu"}, Row{"xdp-mesh ben", "bench"},
+        Row{"xdp-mesh bench --ro", "--rounds --rows"},
+        Row{"xdp-mesh bench --rows rtt-", "rtt-load"}, Row{"xdp-mesh bench --aead no", "none"},
+        Row{"xdp-mesh status --j", "--json"}}) {
     CAPTURE(row.words);
     std::ofstream(directory / "ask") << "source " << directory / "script"
                                      << "\nCOMP_WORDS=(" << row.words

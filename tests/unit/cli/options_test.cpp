@@ -143,6 +143,21 @@ TEST_CASE("options: wrong use is exit 2 and says what was expected") {
       {"status a b", {}, "b"},
       {"completion", {}, "SHELL"},
       {"completion csh", {}, "fish"},
+      {"bench --rounds 0", {}, "1 to 1000"},
+      {"bench --seconds 601", {}, "1 to 600"},
+      {"bench --rows tcp9", {}, "tcp9"},
+      {"bench --rows none", {}, "none"},
+      {"bench --aead auto", {}, "auto"},
+      {"bench --aead none,openssl", {}, "--aead: expected none or a list"},
+      {"bench --io carrier-pigeon", {}, "carrier-pigeon"},
+      {"bench --peer wireguard", {}, "expected NAME=COMMAND, got 'wireguard'"},
+      {"bench --peer =x", {}, "expected NAME=COMMAND"},
+      {"bench --peer x=", {}, "expected NAME=COMMAND"},
+      {"bench --peer xdp-mesh=x", {}, "'xdp-mesh' is taken"},
+      {"bench --peer a=x --peer a=y", {}, "'a' is taken"},
+      {"bench --only a b", {}, "b"},
+      {"bench wg0", {}, "wg0"},
+      {"-f bench", {}, "before the subcommand `bench`"},
       {"wg0", {{"WG_THREADS", "0"}}, "WG_THREADS: expected a number from 1 to 64, got '0'"},
       {"wg0", {{"WG_THREADS", "2x"}}, "got '2x'"},
       {"wg0", {{"WG_TUN_FD", "-1"}}, "WG_TUN_FD: expected a number from 0"},
@@ -178,6 +193,9 @@ TEST_CASE("options: help and version") {
       {"-h", {"IFNAME"}},
       {"run --help", {"IFNAME", "--workers", "WG_TUN_FD"}},
       {"status --help", {"IFNAME", "--json"}},
+      {"bench --help",
+       {"--rounds", "--seconds", "--quick", "--peer", "--only", "--rows", "--aead", "--io",
+        "--json", "--svg", "iperf3", "130"}},
       {"completion --help", {"SHELL", "bash, zsh or fish"}},
   };
   for (const Row& row : rows) {
@@ -203,6 +221,51 @@ TEST_CASE("options: status and completion") {
   CHECK(std::get<CompletionCommand>(parse("completion bash")).shell == Shell::bash);
   CHECK(std::get<CompletionCommand>(parse("completion zsh")).shell == Shell::zsh);
   CHECK(std::get<CompletionCommand>(parse("completion fish")).shell == Shell::fish);
+}
+
+TEST_CASE("options: bench") {
+  const auto bench = [](const std::string& line) {
+    return std::get<BenchCommand>(parse(line)).bench;
+  };
+  const BenchOptions all = bench("bench");
+  CHECK(all.rounds == 5);
+  CHECK(all.seconds == 3);
+  CHECK(all.peers.empty());
+  CHECK(all.only.empty());
+  CHECK(all.rows.empty());
+  CHECK_FALSE(all.aead.has_value());
+  CHECK_FALSE(all.io.has_value());
+  CHECK(all.json_path.empty());
+  CHECK(all.svg_path.empty());
+
+  const BenchOptions some = bench(
+      "bench --rounds 2 --seconds 7 --peer a=/opt/a=b --peer b=c --only a,xdp-mesh --rows "
+      "tcp1,rtt-load --aead openssl,libsodium --io none --json j --svg s");
+  CHECK(some.rounds == 2);
+  CHECK(some.seconds == 7);
+  REQUIRE(some.peers.size() == 2);
+  CHECK(some.peers[0].name == "a");
+  CHECK(some.peers[0].command == "/opt/a=b");
+  CHECK(some.peers[1].name == "b");
+  CHECK(some.only == std::vector<std::string>{"a", "xdp-mesh"});
+  CHECK(some.rows == std::vector<std::string>{"tcp1", "rtt-load"});
+  CHECK(some.aead == std::vector<std::string>{"openssl", "libsodium"});
+  CHECK(some.io == std::vector<std::string>{});
+  CHECK(some.json_path == "j");
+  CHECK(some.svg_path == "s");
+  CHECK(std::get<BenchCommand>(parse("bench")).start_help.find("--aead") != std::string::npos);
+}
+
+TEST_CASE("options: bench in a hurry, and what wins over it") {
+  const auto quick = std::get<BenchCommand>(parse("bench --quick")).bench;
+  CHECK(quick.rounds == 1);
+  CHECK(quick.seconds == 1);
+  CHECK(quick.aead == std::vector<std::string>{});
+  CHECK(quick.io == std::vector<std::string>{});
+  const auto mixed = std::get<BenchCommand>(parse("bench --quick --rounds 3 --aead openssl")).bench;
+  CHECK(mixed.rounds == 3);
+  CHECK(mixed.seconds == 1);
+  CHECK(mixed.aead == std::vector<std::string>{"openssl"});
 }
 
 }  // namespace xm
