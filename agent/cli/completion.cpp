@@ -9,7 +9,7 @@ _xdp_mesh() {
   local start='--foreground --workers --aead --busy-poll --mtu --log-level --help'
   local words
   case $previous in
-    --aead) words='auto ipsec-mb libsodium openssl' ;;
+    --aead) words='auto ipsec-mb libsodium openssl af-alg' ;;
     --log-level) words='silent error info verbose' ;;
     --workers|--busy-poll|--mtu) return ;;
     *)
@@ -44,7 +44,7 @@ _xdp_mesh() {
   local -a start=(
     '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
     '--workers[worker threads]:number:'
-    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb libsodium openssl)'
+    '--aead[engine for ChaCha20-Poly1305]:engine:(auto ipsec-mb libsodium openssl af-alg)'
     '--busy-poll[microseconds to poll the network card]:microseconds:'
     '--mtu[MTU of the interface]:bytes:'
     '--log-level[how much to log]:level:(silent error info verbose)'
@@ -70,7 +70,7 @@ _xdp_mesh() {
           shift 2 words; (( CURRENT -= 2 ))
           _arguments '--packets[through each walk]:number:' '--size[UDP payload]:bytes:' \
             '--stage[only this one]:stage:(tx read route split encrypt batch rx classify decrypt replay source coalesce deliver)' \
-            '--aead[engine]:engine:(auto ipsec-mb libsodium openssl)' \
+            '--aead[engine]:engine:(auto ipsec-mb libsodium openssl af-alg)' \
             '--peers[what so many peers cost]:number:' \
             '--json[write JSON]:file:_files' '(-h --help)'{-h,--help}'[print help]' ;;
         *) compadd aead path ;;
@@ -105,10 +105,10 @@ complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l size -d 'UDP payload'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l peers -d 'What so many peers cost'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l stage -a 'tx read route split encrypt batch rx classify decrypt replay source coalesce deliver' -d 'Only this one'
-complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l aead -a 'auto ipsec-mb libsodium openssl' -d 'AEAD engine'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l aead -a 'auto ipsec-mb libsodium openssl af-alg' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -s f -l foreground -d 'Stay in the foreground'
 complete -c xdp-mesh -n $start -x -l workers -d 'Worker threads'
-complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb libsodium openssl' -d 'AEAD engine'
+complete -c xdp-mesh -n $start -x -l aead -a 'auto ipsec-mb libsodium openssl af-alg' -d 'AEAD engine'
 complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the network card'
 complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'

@@ -68,9 +68,10 @@ void add_start_options(CLI::App& app, StartArguments& start) {
       ->check(silent(CLI::Range(std::uint32_t{1}, kMaxWorkers)));
   app.add_option("--aead", start.aead,
                  "Engine for ChaCha20-Poly1305: auto (default;\n"
-                 "measured at start), ipsec-mb, libsodium, openssl")
+                 "measured at start), ipsec-mb, libsodium, openssl,\n"
+                 "af-alg (the kernel's)")
       ->type_name("ENGINE")
-      ->check(silent(CLI::IsMember({"auto", "ipsec-mb", "libsodium", "openssl"})));
+      ->check(silent(CLI::IsMember({"auto", "ipsec-mb", "libsodium", "openssl", "af-alg"})));
   app.add_option("--busy-poll", start.busy_poll,
                  "Microseconds for which the kernel polls the network\n"
                  "card before a receive sleeps; 50 is a good value\n"

@@ -15,6 +15,8 @@ Result<std::unique_ptr<AeadEngine>> make(AeadKind kind) {
       return make_openssl_engine();
     case AeadKind::libsodium:
       return make_sodium_engine();
+    case AeadKind::af_alg:
+      return make_af_alg_engine();
   }
   return Error{"unknown AEAD engine"};
 }
@@ -68,6 +70,8 @@ std::string_view aead_name(AeadKind kind) {
       return "libsodium";
     case AeadKind::openssl:
       return "openssl";
+    case AeadKind::af_alg:
+      return "af-alg";
   }
   return "unknown";
 }

@@ -68,6 +68,7 @@ TEST_CASE("options: every option, before and after the name, with and without ru
   CHECK(start("--aead auto wg0").node.aead == std::nullopt);
   CHECK(start("--aead ipsec-mb wg0").node.aead == AeadKind::ipsec_mb);
   CHECK(start("--aead openssl wg0").node.aead == AeadKind::openssl);
+  CHECK(start("--aead af-alg wg0").node.aead == AeadKind::af_alg);
   CHECK(start("--foreground wg0").foreground);
   CHECK(start("--log-level debug wg0").node.log_level == LogLevel::verbose);
   CHECK(start("--log-level silent wg0").node.log_level == LogLevel::silent);
