@@ -9,6 +9,7 @@
 #include "agent/bench/aead_bench.hpp"
 #include "agent/bench/bench.hpp"
 #include "agent/bench/path_bench.hpp"
+#include "agent/bench/peers_bench.hpp"
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/options.hpp"
@@ -45,7 +46,8 @@ struct Dispatch {
     return xm::bench_aead(bench, stdout, stderr);
   }
   int operator()(const xm::PathBenchOptions& bench) const {
-    return xm::bench_path(bench, stdout, stderr);
+    return bench.peers ? xm::bench_peers(bench, stdout, stderr)
+                       : xm::bench_path(bench, stdout, stderr);
   }
   int operator()(const xm::Message& message) const {
     return print(message.exit_code == 0 ? stdout : stderr, message.text, message.exit_code);

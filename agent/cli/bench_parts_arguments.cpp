@@ -75,6 +75,12 @@ BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
   path_app_->add_option("--aead", path_engine_, "The engine (default: auto, measured)")
       ->type_name("ENGINE")
       ->check(one_of(engine_names()));
+  path_app_
+      ->add_option("--peers", peers_,
+                   "Show instead what so many peers cost, 1 to 1000000:\n"
+                   "memory, look-ups, timers")
+      ->type_name("N")
+      ->check(range(1, 1'000'000));
   path_app_->add_option("--json", path_.json, kJsonHelp)->type_name("FILE");
 }
 
@@ -89,6 +95,7 @@ bool BenchPartsArguments::parsed_path() const {
 PathBenchOptions BenchPartsArguments::path() const {
   PathBenchOptions path = path_;
   if (size_ != 0) path.size = size_;
+  if (peers_ != 0) path.peers = peers_;
   path.stage = parse_path_stage(stage_);
   path.aead = parse_aead_name(path_engine_);
   return path;

@@ -28,8 +28,9 @@ class BenchPartsArguments {
   AeadBenchOptions aead_;
   PathBenchOptions path_;
   std::uint32_t size_ = 0;   // 0: not given
+  std::uint32_t peers_ = 0;  // the same
   std::string stage_;        // judged by the parser
-  std::string path_engine_;  // the same
+  std::string path_engine_;  // by the parser, too
 };
 
 }  // namespace xm

@@ -73,9 +73,10 @@ void add_start_options(CLI::App& app, StartArguments& start) {
   app.add_option("--aead", start.aead,
                  "Engine for ChaCha20-Poly1305: auto (default;\n"
                  "measured at start), ipsec-mb, boringssl, openssl,\n"
-                 "libsodium")
+                 "libsodium, af-alg (the kernel's)")
       ->type_name("ENGINE")
-      ->check(silent(CLI::IsMember({"auto", "ipsec-mb", "boringssl", "openssl", "libsodium"})));
+      ->check(silent(
+          CLI::IsMember({"auto", "ipsec-mb", "boringssl", "openssl", "libsodium", "af-alg"})));
   app.add_option("--io", start.io,
                  "How packets come and go: auto (default), syscall,\n"
                  "uring (io_uring, Linux 6.0 or later)")

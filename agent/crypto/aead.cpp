@@ -17,6 +17,8 @@ Result<std::unique_ptr<AeadEngine>> make(AeadKind kind) {
       return make_openssl_engine();
     case AeadKind::libsodium:
       return make_sodium_engine();
+    case AeadKind::af_alg:
+      return make_af_alg_engine();
   }
   return Error{"unknown AEAD engine"};
 }
@@ -72,6 +74,8 @@ std::string_view aead_name(AeadKind kind) {
       return "openssl";
     case AeadKind::boringssl:
       return "boringssl";
+    case AeadKind::af_alg:
+      return "af-alg";
   }
   return "unknown";
 }

@@ -42,16 +42,16 @@ class AeadEngine {
   [[nodiscard]] virtual std::string description() const = 0;
 };
 
-enum class AeadKind : std::uint8_t { ipsec_mb, libsodium, openssl, boringssl };
+enum class AeadKind : std::uint8_t { ipsec_mb, libsodium, openssl, boringssl, af_alg };
 
 // All of them, in the order of preference where nothing has been measured.
 inline constexpr std::array kAeadKinds = {AeadKind::ipsec_mb, AeadKind::boringssl,
-                                          AeadKind::openssl, AeadKind::libsodium};
+                                          AeadKind::openssl, AeadKind::libsodium, AeadKind::af_alg};
 
 [[nodiscard]] std::string_view aead_name(AeadKind kind);
 [[nodiscard]] std::optional<AeadKind> parse_aead_name(std::string_view name);
 
-// The kinds this build and this CPU can run. libsodium is always among them.
+// The kinds that this build, this CPU and this kernel can run. libsodium is always among them.
 [[nodiscard]] std::vector<AeadKind> available_aead_kinds();
 
 // An error when the kind is not in available_aead_kinds(), with the reason.

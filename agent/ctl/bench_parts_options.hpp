@@ -43,11 +43,12 @@ inline constexpr std::size_t kPathStages = 13;
 inline constexpr std::uint32_t kMaxBenchPayload = 1392;
 
 struct PathBenchOptions {
-  std::uint32_t packets = 200'000;    // through each walk, of each workload
-  std::optional<std::uint32_t> size;  // UDP packets of this payload instead of the workloads
-  std::optional<PathStage> stage;     // only this one
-  std::optional<AeadKind> aead;       // none: measured
-  std::string json;                   // as above
+  std::uint32_t packets = 200'000;     // through each walk, of each workload
+  std::optional<std::uint32_t> size;   // UDP packets of this payload instead of the workloads
+  std::optional<PathStage> stage;      // only this one
+  std::optional<AeadKind> aead;        // none: measured
+  std::optional<std::uint32_t> peers;  // what so many peers cost, instead of the walks
+  std::string json;                    // as above
 };
 
 }  // namespace xm

@@ -83,9 +83,9 @@ void Engine::stage(PeerId id, StagedPackets::Packet packet, const Moment& at) {
   rearm(*peer, at.now);
 }
 
-std::deque<StagedPackets::Packet> Engine::take_staged(PeerId id) {
+StagedPackets::Packets Engine::take_staged(PeerId id) {
   PeerRecord* const peer = find(id);
-  return peer == nullptr ? std::deque<StagedPackets::Packet>() : peer->staged.take();
+  return peer == nullptr ? StagedPackets::Packets() : peer->staged.take();
 }
 
 void Engine::on_timers(const Moment& at) {

@@ -12,7 +12,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,7 +77,7 @@ class Engine {
   // What the inputs since the last call want done.
   [[nodiscard]] std::vector<Action> take_actions() { return std::exchange(actions_, {}); }
   // All packets that wait for the peer's session, the oldest first; none for an unknown peer.
-  [[nodiscard]] std::deque<StagedPackets::Packet> take_staged(PeerId peer);
+  [[nodiscard]] StagedPackets::Packets take_staged(PeerId peer);
 
   // Everything of InterfaceView but listen_port and fwmark; peers in the order of their creation.
   [[nodiscard]] InterfaceView view() const;

@@ -25,6 +25,7 @@ work=$(mktemp -d)
 # sender has handed over its last byte, so what a socket buffer (64 KB, doubled) holds may be missing.
 bytes=1500000
 least=1200000
+agent_options=()
 
 ok() { echo "ok   $*"; }
 fail() {
@@ -74,7 +75,7 @@ tunnel() {
   on ours ip link delete xm0 2>/dev/null || true
   on theirs ip link delete wg0 2>/dev/null || true
   wait_for 10 test ! -e /var/run/wireguard/xm0.sock || fail "the old xm0's socket is still there"
-  on ours env LOG_LEVEL=verbose "$under_test" xm0 >>"$work/xdp-mesh.log" 2>&1 ||
+  on ours env LOG_LEVEL=verbose "$under_test" "${agent_options[@]}" xm0 >>"$work/xdp-mesh.log" 2>&1 ||
     fail "$under_test does not start"
   on theirs ip link add wg0 type wireguard
   for host in ours theirs; do
@@ -118,6 +119,48 @@ transfer() {
   done
 }
 
+# copy FROM ADDRESS: a file from one host to the other, byte by byte.
+copy() {
+  local from=$1 address=$2 to
+  to=$(other "$from")
+  rm -f "$work/arrived"
+  on "$to" timeout 60 socat -u TCP-LISTEN:7000,reuseaddr "OPEN:$work/arrived,creat" &
+  wait_for 10 listens "$to" || fail "copy to $to: socat does not listen"
+  on "$from" timeout 60 socat -u "OPEN:$work/random" "TCP:$address:7000" || fail "copy to $to: socat failed"
+  wait $! || fail "copy to $to: the receiver failed"
+  cmp "$work/random" "$work/arrived" || fail "copy to $to: what arrived is not what was sent"
+}
+listens() { [ -n "$(on "$1" ss -Hltn sport = :7000)" ]; }
+
+# The kernel's ciphers on both ends: ours has them through AF_ALG.
+kernel_ciphers() {
+  if ! "$under_test" --help 2>&1 | grep -q af-alg; then
+    echo "     $under_test has no engine over AF_ALG"
+    return 0
+  fi
+  local unit_tests=$root/build/release/xm_unit_tests
+  if [ -x "$unit_tests" ]; then
+    "$unit_tests" -tc='engines:*' -tce='*every length*' >"$work/unit" 2>&1 || {
+      cat "$work/unit"
+      fail "AF_ALG: the engines' unit tests"
+    }
+    ok "AF_ALG: the engines' unit tests, all but the longest"
+  fi
+  agent_options=(--aead af-alg)
+  tunnel ours 4
+  agent_options=()
+  wait_for 20 on ours ping -c 1 -W 2 10.77.0.2 || fail "AF_ALG: no answer to ping"
+  on ours "$under_test" status xm0 --json >"$work/status"
+  jq -e '.aead.small == "af-alg" and .aead.large == "af-alg"' "$work/status" >/dev/null ||
+    fail "AF_ALG: status shows another engine: $(jq -c .aead "$work/status")"
+  head -c 700001 /dev/urandom >"$work/random"
+  copy ours 10.77.0.2
+  copy theirs 10.77.0.1
+  jq -e '.drops.bad_tag == 0' <(on ours "$under_test" status xm0 --json) >/dev/null ||
+    fail "AF_ALG: packets did not verify"
+  ok "AF_ALG as the engine: byte-exact in both directions"
+}
+
 make_hosts
 on theirs iperf3 -s -D
 for initiator in ours theirs; do
@@ -134,6 +177,7 @@ for initiator in ours theirs; do
     transfer "$about, IPv6 inside" fd77::2
   done
 done
+kernel_ciphers
 
 for host in ours theirs; do
   on $host tc qdisc add dev u0 root netem delay 5ms 1ms loss 1% reorder 10% duplicate 1%

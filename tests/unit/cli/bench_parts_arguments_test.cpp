@@ -39,6 +39,8 @@ TEST_CASE("bench path: its options and their defaults") {
   CHECK_FALSE(plain.size.has_value());
   CHECK_FALSE(plain.stage.has_value());
   CHECK_FALSE(plain.aead.has_value());
+  CHECK_FALSE(plain.peers.has_value());
+  CHECK(std::get<PathBenchOptions>(parse("bench path --peers 1000")).peers == 1000U);
 
   const auto given = std::get<PathBenchOptions>(
       parse("bench path --packets 1000 --size 64 --stage rx --aead libsodium --json out.json"));
@@ -56,13 +58,13 @@ TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names eve
     const char* words;
   };
   for (const Row& row :
-       {Row{"bench", "`bench aead` or `bench path`"}, Row{"bench frob", "frob"},
-        Row{"bench aead --sizes 0", "--sizes"}, Row{"bench aead --sizes 64,x", "--sizes"},
-        Row{"bench aead --batch 513", "1 to 512"},
+       {Row{"bench frob", "frob"}, Row{"bench aead --sizes 0", "--sizes"},
+        Row{"bench aead --sizes 64,x", "--sizes"}, Row{"bench aead --batch 513", "1 to 512"},
         Row{"bench aead --milliseconds 0", "--milliseconds"},
         Row{"bench path --packets 0", "--packets"}, Row{"bench path --size 1393", "1 to 1392"},
         Row{"bench path --stage lunch", "coalesce"}, Row{"bench path --aead rot13", "libsodium"},
-        Row{"bench aead --stage rx", "--stage"}, Row{"-f bench aead", "before the subcommand"}}) {
+        Row{"bench path --peers 0", "1 to 1000000"}, Row{"bench aead --stage rx", "--stage"},
+        Row{"-f bench aead", "before the subcommand"}}) {
     CAPTURE(row.line);
     const Command command = parse(row.line);
     REQUIRE(std::holds_alternative<Message>(command));
