@@ -1,6 +1,7 @@
 // Which kind of I/O the workers use, and why.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 

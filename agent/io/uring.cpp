@@ -86,11 +86,11 @@ void Uring::enable() {
                                        IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
   if (error > 0) return take_result(-error);
   // Spares every entry the look-up of the descriptor; where it cannot be had nothing is lost.
-  (void)io_uring_register_ring_fd(&ring_);
+  is_descriptor_registered_ = io_uring_register_ring_fd(&ring_) == 1;
 }
 
 void Uring::disable() {
-  if ((ring_.int_flags & 1U) != 0) (void)io_uring_unregister_ring_fd(&ring_);
+  if (is_descriptor_registered_) (void)io_uring_unregister_ring_fd(&ring_);
 }
 
 io_uring_sqe* Uring::next_request() {
@@ -113,10 +113,9 @@ void Uring::reserve(unsigned count) {
 }
 
 void Uring::turn(unsigned wanted, Duration timeout) {
+  if (failure() != 0) return;
   ++turns_;
-  if (failure() == 0 && (wanted > 0 || !has_nothing_to_enter_for())) {
-    take_result(enter(wanted, timeout));
-  }
+  if (wanted > 0 || !has_nothing_to_enter_for()) take_result(enter(wanted, timeout));
   complete_all();
 }
 
@@ -139,6 +138,7 @@ void Uring::take_result(int result) {
 }
 
 void Uring::complete_all() {
+  if (failure() != 0) return;  // what is left there may be about operations that are gone
   unsigned head = *ring_.cq.khead;
   while (head != io_uring_smp_load_acquire(ring_.cq.ktail)) {
     const io_uring_cqe completion = ring_.cq.cqes[head & *ring_.cq.kring_mask];

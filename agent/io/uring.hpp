@@ -78,8 +78,8 @@ class Uring {
   // How often turn() has looked for news, for a caller that wants it done now and then.
   [[nodiscard]] std::uint64_t turns() const { return turns_; }
 
-  // The ring cannot be entered any more, as an errno: no request will ever complete. 0 while all is
-  // well. Any thread.
+  // The ring cannot be entered any more, as an errno: no request completes after that, and the
+  // operations may go. 0 while all is well. Any thread.
   [[nodiscard]] int failure() const { return failure_.load(std::memory_order_relaxed); }
 
  private:
@@ -94,6 +94,7 @@ class Uring {
   io_uring ring_{};
   bool is_set_up_ = false;
   bool has_read_multishot_ = false;
+  bool is_descriptor_registered_ = false;
   std::uint64_t turns_ = 0;
   std::atomic<int> failure_{0};
 };

@@ -113,6 +113,13 @@ std::span<const PathIo::Token> UringIo::wait(Duration timeout) {
   receive_buffers_->end_loans();
   if (read_buffers_) read_buffers_->end_loans();
   if (left_ring_) return wait_without_ring(timeout);
+  fetch_news(timeout);
+  note_ready();
+  if (ring_->failure() != 0) leave_ring();
+  return ready_;
+}
+
+void UringIo::fetch_news(Duration timeout) {
   for (UringSource* const source : sources_) source->arm();
   ring_->complete_all();
   const bool ready = std::any_of(sources_.begin(), sources_.end(),
@@ -123,9 +130,6 @@ std::span<const PathIo::Token> UringIo::wait(Duration timeout) {
     ring_->turn(ready || timeout == 0ns ? 0 : 1, timeout);
   }
   turns_at_last_wait_ = ring_->turns();
-  note_ready();
-  if (ring_->failure() != 0) leave_ring();
-  return ready_;
 }
 
 // Room is made here and not by watch(): sockets are added while the worker goes through the last

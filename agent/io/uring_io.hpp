@@ -71,6 +71,7 @@ class UringIo final : public PathIo {
 
   void watch(UringSource& source);
   void cancel(UringSource& source);
+  void fetch_news(Duration timeout);
   void note_ready();
   [[nodiscard]] std::span<const Token> wait_without_ring(Duration timeout);
   void leave_ring();

@@ -16,6 +16,10 @@ UringReceiver::UringReceiver(Uring& ring, UringBuffers& buffers, UdpSocket& sock
   shape_.msg_controllen = ReceiveControl::kSize;
 }
 
+UringReceiver::~UringReceiver() {
+  while (waiting_ > 0) finish_first();
+}
+
 void UringReceiver::prepare(io_uring_sqe* request) {
   io_uring_prep_recvmsg_multishot(request, fd(), &shape_, 0);
   request->flags |= IOSQE_BUFFER_SELECT;
@@ -37,12 +41,18 @@ bool UringReceiver::receive(ReceiveBuffers& lent, ReceiveBatch& batch) {
   buffers_.end_loans();
   if (!polls()) arm();
   if (waiting_ == 0 && polls()) return socket_.receive(lent, batch);
-  for (; waiting_ > 0; --waiting_, first_ = (first_ + 1) % messages_.size(), piece_ = 0) {
-    const Message& message = messages_[first_];
-    if (!add_to(batch, message)) return false;
-    buffers_.lend(message.buffer);
+  while (waiting_ > 0) {
+    if (!add_to(batch, messages_[first_])) return false;
+    finish_first();
   }
   return !polls();
+}
+
+void UringReceiver::finish_first() {
+  buffers_.lend(messages_[first_].buffer);
+  first_ = (first_ + 1) % messages_.size();
+  --waiting_;
+  piece_ = 0;
 }
 
 bool UringReceiver::add_to(ReceiveBatch& batch, const Message& message) {

@@ -23,6 +23,7 @@ class UringReceiver final : public UringSource, public DatagramReceiver {
 
   // `buffers` are those of all receivers of the ring, of kBufferSize bytes. All outlive it.
   UringReceiver(Uring& ring, UringBuffers& buffers, UdpSocket& socket, PathIo::Token token);
+  ~UringReceiver() override;
 
   // The frames lie in the ring's buffers and are lent until the next receive by any receiver of the
   // ring; `lent` is used for what still waits in a socket that is only polled.
@@ -41,6 +42,8 @@ class UringReceiver final : public UringSource, public DatagramReceiver {
   [[nodiscard]] bool is_passing(int error) const override;
 
   [[nodiscard]] bool add_to(ReceiveBatch& batch, const Message& message);
+  // The first message is in batches as a whole, or never will be.
+  void finish_first();
 
   UringBuffers& buffers_;
   UdpSocket& socket_;

@@ -247,6 +247,23 @@ TEST_CASE("io_uring: what wait() returned holds while sockets are added and stop
   });
 }
 
+TEST_CASE("io_uring: a receiver that goes before it is empty gives its buffers back") {
+  XM_NEEDS_IO_URING();
+  test::in_own_namespace([] {
+    UringIoOptions options;
+    options.receive_buffers = 2;
+    Ring ring(options);
+    ring.begin();
+    for (PathIo::Token token = kSocket; token < kSocket + 3; ++token) {
+      ring.send_here(numbered(2));
+      REQUIRE(tokens(ring.io->wait(1s)) == std::vector<PathIo::Token>{token});
+      ring.io->stop(token);
+      ring.io->remove(token);
+      REQUIRE(ring.io->add(*ring.listeners->v4(), token + 1).ok());
+    }
+  });
+}
+
 TEST_CASE("io_uring: runs of two sockets leave in one batch; what is refused delays no other") {
   XM_NEEDS_IO_URING();
   test::in_own_namespace([] {
