@@ -110,12 +110,12 @@ void Worker::serve_tun() {
       tun_is_gone_.store(true, std::memory_order_relaxed);
       wake_control_();
     }
-    if (outcome.last != TunIo::done) return;
-    // More single packets wait than a batch holds: whoever sends them is ahead of us. What is too
-    // much had better be dropped here, at the device's queue, than carried to a receiver that gets
-    // no processor to read it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997):
-    // others go first. Where nobody else wants this processor the call returns at once.
+    // Many single packets waited: whoever sends them is ahead of us. What is too much had better be
+    // dropped here, at the device's queue, than carried to a receiver that gets no processor to read
+    // it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997): others go first. Where
+    // nobody else wants this processor the call returns at once.
     if (outcome.packets >= kFloodReads) sched_yield();
+    if (outcome.last != TunIo::done) return;
   }
 }
 
