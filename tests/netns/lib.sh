@@ -348,6 +348,34 @@ stop_stream() {
   [[ -s $TMP/$1.got ]] && cmp "$TMP/$1.sent" "$TMP/$1.got"
 }
 
+# start_numbers NAME FROM TO ADDRESS [OPTION...]: a UDP flow of numbered datagrams from one host to an
+# address of another, until stop_numbers; options as of `traffic.py number`. It shares start_stream's
+# ports, files and progress.
+start_numbers() {
+  local name=$1 from=$2 to=$3 addr=$4 port=$((5100 + ${#STREAMS[@]}))
+  STREAMS+=("$name")
+  in_background "$to" "$PYTHON" "$HERE/traffic.py" numbers "$port" "$TMP/$name.at" \
+    --until "$TMP/$name.end" >"$TMP/$name.got"
+  STREAM_PID[$name]=$LAST_PID
+  wait_for 10 udp_bound "$to" "$port"
+  in_background "$from" "$PYTHON" "$HERE/traffic.py" number "$addr" "$port" \
+    --until "$TMP/$name.end" "${@:5}" >"$TMP/$name.sent"
+  STREAM_PID[$name]+=" $LAST_PID"
+  wait_for 20 stream_beyond "$name" 100 || fail "flow $name does not start"
+}
+
+# flow_moves NAME: another hundred datagrams arrive.
+flow_moves() { wait_for 30 stream_beyond "$1" $(($(stream_at "$1") + 100)); }
+
+# stop_numbers NAME: ends it; true when datagrams arrived, none of them after a later one.
+stop_numbers() {
+  local pid
+  touch "$TMP/$1.end"
+  for pid in ${STREAM_PID[$1]}; do wait_for 60 ended "$pid" || return 1; done
+  cat "$TMP/$1.sent" "$TMP/$1.got"
+  grep -q '^received [1-9][0-9]* overtaken 0 ' "$TMP/$1.got"
+}
+
 # bulk FROM TO ADDRESS [BYTES]: a TCP transfer as fast as it goes; true when it is byte-exact.
 bulk() {
   local at="$TMP/bulk.$1.$BASHPID"
@@ -363,11 +391,11 @@ bulk() {
   fi
 }
 
-# bulk_both ADDRESS-OF-A ADDRESS-OF-B: two transfers at once, one in each direction.
+# bulk_both ADDRESS-OF-A ADDRESS-OF-B [BYTES]: two transfers at once, one in each direction.
 bulk_both() {
-  bulk "$A" "$B" "$2" &
+  bulk "$A" "$B" "$2" "${@:3}" &
   local other=$!
-  bulk "$B" "$A" "$1"
+  bulk "$B" "$A" "$1" "${@:3}"
   wait "$other"
 }
 

@@ -29,6 +29,12 @@ def dual_stack(kind):
     return sock
 
 
+def write_progress(path, count):
+    with open(path + ".new", "w") as out:
+        out.write("%d\n" % count)
+    os.rename(path + ".new", path)
+
+
 # ---- TCP streams --------------------------------------------------------------------------------
 
 
@@ -64,9 +70,7 @@ def receive(args):
     listener.listen(1)
 
     def progress(count):
-        with open(args.progress + ".new", "w") as out:
-            out.write("%d\n" % count)
-        os.rename(args.progress + ".new", args.progress)
+        write_progress(args.progress, count)
 
     progress(0)
     sock = listener.accept()[0]
@@ -94,16 +98,18 @@ def echo(args):
 
 
 def ping(args):
-    """Numbered datagrams to an echo; succeeds when every one came back unchanged."""
+    """Numbered datagrams to an echo; succeeds when every one came back unchanged. With --up-to they
+    have every size from --size to that one in turn."""
     sock = socket.socket(family(args.address), socket.SOCK_DGRAM)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
     sock.connect((args.address, args.port))
     sock.settimeout(3)
-    body = os.urandom(args.size)
+    sizes = range(args.size, max(args.size, args.up_to) + 1)
+    body = os.urandom(sizes[-1])
     missing, wrong, done = set(range(args.count)), [], threading.Event()
 
     def datagram(number):
-        return struct.pack("<Q", number) + body[8:]
+        return struct.pack("<Q", number) + body[8 : sizes[number % len(sizes)]]
 
     def collect():
         while missing:
@@ -133,6 +139,51 @@ def ping(args):
     if missing:
         print("first lost:", sorted(missing)[:10])
     return 1 if missing or wrong else 0
+
+
+def number(args):
+    """Numbered datagrams in bursts until the --until file exists."""
+    sock = socket.socket(family(args.address), socket.SOCK_DGRAM)
+    sock.connect((args.address, args.port))
+    body, count, begin = os.urandom(args.size - 8), 0, time.monotonic()
+    while not os.path.exists(args.until):
+        for _ in range(args.burst):
+            try:
+                sock.send(struct.pack("<Q", count) + body)
+            except OSError:  # as in flood; it is lost
+                pass
+            count += 1
+        ahead = count / args.rate - (time.monotonic() - begin)
+        if ahead > 0:
+            time.sleep(ahead)
+        else:
+            begin -= ahead
+    print("sent", count)
+
+
+def numbers(args):
+    """Receives them until the --until file exists and nothing more comes; prints what came, and how
+    many came after a later one. The progress file has how many came so far."""
+    sock = dual_stack(socket.SOCK_DGRAM)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+    sock.bind(("::", args.port))
+    sock.settimeout(2)
+    received, overtaken, last, told = 0, 0, -1, 0.0
+    while True:
+        try:
+            number = struct.unpack_from("<Q", sock.recv(65535))[0]
+        except TimeoutError:
+            if os.path.exists(args.until):
+                break
+            continue
+        received += 1
+        overtaken += number <= last
+        last = max(last, number)
+        if time.monotonic() - told > 0.02:
+            told = time.monotonic()
+            write_progress(args.progress, received)
+    print("received", received, "overtaken", overtaken, "lost", last + 1 - received)
+    return 1 if overtaken or not received else 0
 
 
 def flood(args):
@@ -342,7 +393,27 @@ def main():
     command(send, "send", "address", "port", bytes=(int, 0), until=(str, ""), rate=(float, 0))
     command(receive, "receive", "port", "progress")
     command(echo, "echo", "port")
-    command(ping, "ping", "address", "port", count=(int, 100), size=(int, 512), rate=(float, 500))
+    command(
+        ping,
+        "ping",
+        "address",
+        "port",
+        count=(int, 100),
+        size=(int, 512),
+        up_to=(int, 0),
+        rate=(float, 500),
+    )
+    command(
+        number,
+        "number",
+        "address",
+        "port",
+        until=(str, ""),
+        size=(int, 1300),
+        rate=(float, 10000),
+        burst=(int, 32),
+    )
+    command(numbers, "numbers", "port", "progress", until=(str, ""))
     command(flood, "flood", "address", "port", size=(int, 1300), seconds=(float, 2))
     sub = command(
         strange,
