@@ -111,9 +111,9 @@ void Worker::serve_tun() {
       wake_control_();
     }
     // Many single packets waited: whoever sends them is ahead of us. What is too much had better be
-    // dropped here, at the device's queue, than carried to a receiver that gets no processor to read
-    // it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997): others go first. Where
-    // nobody else wants this processor the call returns at once.
+    // dropped here, at the device's queue, than carried to a receiver that gets no processor to
+    // read it (Mogul and Ramakrishnan, "Eliminating receive livelock", 1997): others go first.
+    // Where nobody else wants this processor the call returns at once.
     if (outcome.packets >= kFloodReads) sched_yield();
     if (outcome.last != TunIo::done) return;
   }
