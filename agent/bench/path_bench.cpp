@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/bench/helped_engine.hpp"
 #include "agent/bench/parts_report.hpp"
 #include "agent/bench/path_stages.hpp"
 
@@ -118,8 +119,22 @@ class WalkMeter {
 };
 
 Result<std::unique_ptr<AeadEngine>> engine_for(const PathBenchOptions& options) {
-  return options.aead ? make_aead_engine(*options.aead)
-                      : make_chosen_engine(measure_aead_engines());
+  AeadChoice choice;
+  if (options.aead) {
+    choice.small = choice.large = *options.aead;
+  } else {
+    choice = measure_aead_engines();
+  }
+  auto own = make_chosen_engine(choice);
+  if (!own.ok() || options.helpers == 0) return own;
+  std::vector<std::unique_ptr<AeadEngine>> helpers;
+  for (std::uint32_t i = 0; i < options.helpers; ++i) {
+    auto helper = make_chosen_engine(choice);
+    if (!helper.ok()) return helper.error();
+    helpers.push_back(std::move(helper).value());
+  }
+  return std::unique_ptr<AeadEngine>(
+      std::make_unique<HelpedEngine>(std::move(own).value(), std::move(helpers)));
 }
 
 std::string walk_text(const PathReport::Workload& workload, const WalkReport& walk) {
@@ -172,9 +187,8 @@ Result<PathReport> measure_path(const PathBenchOptions& options) {
 }
 
 std::string path_report_text(const PathReport& report) {
-  std::string text =
-      "ns a packet (10th to 90th percentile of the batches), one thread, no kernel; " +
-      report.aead + "\n\n";
+  std::string text = "ns a packet (10th to 90th percentile of the batches), one walk, no kernel; " +
+                     report.aead + "\n\n";
   for (const PathReport::Workload& workload : report.workloads) {
     for (const WalkReport& walk : workload.walks) text += walk_text(workload, walk);
   }

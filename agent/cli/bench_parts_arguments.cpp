@@ -2,6 +2,8 @@
 
 #include <vector>
 
+#include "agent/path/handoff.hpp"
+
 namespace xm {
 namespace {
 
@@ -72,6 +74,12 @@ BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
                    "Only this one: a whole walk or one of its stages;\n" + joined(stage_names()))
       ->type_name("NAME")
       ->check(one_of(stage_names()));
+  path_app_
+      ->add_option("--helpers", path_.helpers,
+                   "Threads that share the sealing and opening, as with\n"
+                   "--handoff on, 0 to 3 (default: 0)")
+      ->type_name("N")
+      ->check(range(0, static_cast<std::uint32_t>(HandoffEngine::kMostHelpers)));
   path_app_->add_option("--aead", path_engine_, "The engine (default: auto, measured)")
       ->type_name("ENGINE")
       ->check(one_of(engine_names()));

@@ -30,7 +30,7 @@ _xdp_mesh() {
         bench)
           case ${COMP_WORDS[2]} in
             aead) words='--sizes --batch --milliseconds --json --help' ;;
-            path) words='--packets --size --stage --aead --peers --json --help' ;;
+            path) words='--packets --size --stage --aead --helpers --peers --json --help' ;;
             *) words=$bench ;;
           esac ;;
         run) words=$start ;;
@@ -83,6 +83,7 @@ _xdp_mesh() {
           _arguments '--packets[through each walk]:number:' '--size[UDP payload]:bytes:' \
             '--stage[only this one]:stage:(tx read route split encrypt batch rx classify decrypt replay source coalesce deliver)' \
             '--aead[engine]:engine:(auto ipsec-mb boringssl openssl libsodium af-alg)' \
+            '--helpers[threads that share the work]:number:' \
             '--peers[what so many peers cost]:number:' \
             '--json[write JSON]:file:_files' '(-h --help)'{-h,--help}'[print help]' ;;
         *)
@@ -125,6 +126,7 @@ complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l milliseconds -d 'For each engine and size'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l packets -d 'Through each walk'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l size -d 'UDP payload'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l helpers -d 'Threads that share the work'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l peers -d 'What so many peers cost'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l stage -a 'tx read route split encrypt batch rx classify decrypt replay source coalesce deliver' -d 'Only this one'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from path' -x -l aead -a 'auto ipsec-mb boringssl openssl libsodium af-alg' -d 'AEAD engine'

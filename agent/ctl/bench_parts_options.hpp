@@ -47,6 +47,7 @@ struct PathBenchOptions {
   std::optional<std::uint32_t> size;   // UDP packets of this payload instead of the workloads
   std::optional<PathStage> stage;      // only this one
   std::optional<AeadKind> aead;        // none: measured
+  std::uint32_t helpers = 0;           // threads that share the batches' AEAD
   std::optional<std::uint32_t> peers;  // what so many peers cost, instead of the walks
   std::string json;                    // as above
 };

@@ -65,6 +65,17 @@ TEST_CASE("bench path: every packet of every workload comes out of both walks") 
   }
 }
 
+TEST_CASE("bench path: with helpers every packet comes out as well") {
+  PathBenchOptions options = few();
+  options.helpers = 2;
+  const PathReport report = measured(options);
+  CHECK(report.aead == "libsodium, 2 helpers");
+  for (const PathReport::Workload& workload : report.workloads) {
+    CAPTURE(workload.name);
+    for (const WalkReport& walk : workload.walks) CHECK(walk.arrived == walk.packets);
+  }
+}
+
 TEST_CASE("bench path: the stages taken apart deliver what the walks do") {
   for (const PathStage stage : {PathStage::encrypt, PathStage::deliver}) {
     const PathReport report = measured(few(stage));

@@ -41,6 +41,8 @@ TEST_CASE("bench path: its options and their defaults") {
   CHECK_FALSE(plain.aead.has_value());
   CHECK_FALSE(plain.peers.has_value());
   CHECK(std::get<PathBenchOptions>(parse("bench path --peers 1000")).peers == 1000U);
+  CHECK(std::get<PathBenchOptions>(parse("bench path")).helpers == 0U);
+  CHECK(std::get<PathBenchOptions>(parse("bench path --helpers 3")).helpers == 3U);
 
   const auto given = std::get<PathBenchOptions>(
       parse("bench path --packets 1000 --size 64 --stage rx --aead libsodium --json out.json"));
@@ -63,8 +65,8 @@ TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names eve
         Row{"bench aead --milliseconds 0", "--milliseconds"},
         Row{"bench path --packets 0", "--packets"}, Row{"bench path --size 1393", "1 to 1392"},
         Row{"bench path --stage lunch", "coalesce"}, Row{"bench path --aead rot13", "libsodium"},
-        Row{"bench path --peers 0", "1 to 1000000"}, Row{"bench aead --stage rx", "--stage"},
-        Row{"-f bench aead", "before the subcommand"}}) {
+        Row{"bench path --peers 0", "1 to 1000000"}, Row{"bench path --helpers 4", "0 to 3"},
+        Row{"bench aead --stage rx", "--stage"}, Row{"-f bench aead", "before the subcommand"}}) {
     CAPTURE(row.line);
     const Command command = parse(row.line);
     REQUIRE(std::holds_alternative<Message>(command));
