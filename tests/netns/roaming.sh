@@ -11,10 +11,7 @@ move() { # HOST OLD-ADDRESS NEW-ADDRESS
   address "$1" u0 "$3"
 }
 
-streams_move() {
-  stream_moves up
-  stream_moves down
-}
+streams_move() { stream_moves up && stream_moves down; }
 
 tunnel "$UNDER_TEST" "$UNDER_TEST"
 check "the tunnel works before anything moves" ping_ok "$A" 10.77.0.2
@@ -41,14 +38,19 @@ check "B's address changes: both streams go on" streams_move
 check "B's address changes: A has the new endpoint" \
   wait_for 10 endpoint_is "$WA" "${PUB[b]}" 192.0.2.22:40002
 
-# What B had sent to the old address when it was told moves A back: roaming has no memory. Told again,
-# it stays as soon as nothing is under way.
+# What B had sent to the old address when it was told moves A back, and A then moves B: roaming has no
+# memory. So it is told until both ends have stayed there while another megabyte went each way, when
+# nothing sent before is still under way.
+both_have_ipv6() {
+  endpoint_is "$WB" "${PUB[a]}" '[2001:db8::1]:40001' &&
+    endpoint_is "$WA" "${PUB[b]}" '[2001:db8::2]:40002'
+}
 tell_and_look() {
   wg set "$WA" peer "${PUB[b]}" endpoint '[2001:db8::2]:40002'
-  wait_for 1 endpoint_is "$WB" "${PUB[a]}" '[2001:db8::1]:40001'
+  wait_for 1 both_have_ipv6 && streams_move && both_have_ipv6
 }
-check "A is told an IPv6 endpoint: B follows" wait_for 20 tell_and_look
-check "A is told an IPv6 endpoint: both streams go on" streams_move
+check "A is told an IPv6 endpoint: B follows, both streams go on, it stays" \
+  wait_for 30 tell_and_look
 
 move "$A" 2001:db8::1/64 2001:db8::11/64
 check "A's IPv6 address changes: both streams go on" streams_move
