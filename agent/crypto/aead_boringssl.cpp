@@ -21,6 +21,10 @@ namespace {
 struct CloseLibrary {
   void operator()(void* library) const { dlclose(library); }
 };
+// What the library's own frames below ours may still hold of a key when a call is over: more than
+// its deepest takes.
+constexpr std::size_t kLibraryStack = 2048;
+
 using Library = std::unique_ptr<void, CloseLibrary>;
 
 struct Functions {
@@ -96,6 +100,7 @@ class BoringsslEngine final : public AeadEngine {
     for (const AeadJob& job : jobs) {
       if (!context.seal(job)) blank_sealed(job);
     }
+    sodium_stackzero(kLibraryStack);
   }
 
   void open(const Key& key, std::span<AeadJob> jobs) override {
@@ -108,6 +113,7 @@ class BoringsslEngine final : public AeadEngine {
     // Each failure has left a record in the thread's error queue, which nobody reads. (The queue is
     // allocated at a thread's first failure and lives as long as the thread.)
     if (failed) functions_.clear_errors();
+    sodium_stackzero(kLibraryStack);
   }
 
   [[nodiscard]] std::string description() const override { return "boringssl"; }
@@ -120,7 +126,9 @@ class BoringsslEngine final : public AeadEngine {
 }  // namespace
 
 Result<std::unique_ptr<AeadEngine>> make_boringssl_engine() {
-  Library library(dlopen(XM_BORINGSSL_LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND));
+  // Never unmapped: a thread that has seen a failure ends through the library.
+  Library library(
+      dlopen(XM_BORINGSSL_LIBRARY, RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND | RTLD_NODELETE));
   if (library == nullptr) {
     return Error{std::string("BoringSSL cannot be loaded (package android-libboringssl): ") +
                  dlerror()};  // NOLINT(concurrency-mt-unsafe): of the calling thread

@@ -103,7 +103,9 @@ void UringIo::end() {
   if (!left_ring_) {
     for (UringSource* const source : sources_) cancel(*source);
   }
-  tun_.unregister();
+  // A ring that failed still holds what it had begun, and some kernels wait for that here: closing
+  // the ring lets go of it.
+  if (ring_->failure() == 0) tun_.unregister();
   ring_->disable();
 }
 

@@ -19,9 +19,10 @@ void UringSource::arm() {
 
 void UringSource::complete(std::int32_t result, std::uint32_t flags) {
   if ((flags & IORING_CQE_F_MORE) == 0) armed_ = false;
-  if (result == -ECANCELED) return;
   if ((flags & IORING_CQE_F_BUFFER) != 0) {
     bring(result < 0 ? 0 : static_cast<std::uint32_t>(result), flags);
+  } else if (result == -ECANCELED) {
+    return;
   } else if (result < 0 && result != -ENOBUFS && result != -EINTR && !is_passing(-result)) {
     // Whoever reads it by a system call now learns what is the matter.
     polls_ = told_ = true;

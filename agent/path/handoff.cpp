@@ -1,5 +1,6 @@
 #include "agent/path/handoff.hpp"
 
+#include <algorithm>
 #include <ctime>
 #include <thread>
 #include <utility>
@@ -89,8 +90,9 @@ void HandoffEngine::share_out(bool seal, const Key& key, std::span<AeadJob> jobs
   std::span<AeadJob> rest = jobs.subspan(jobs_with(jobs, part));
   const std::span<AeadJob> first = jobs.first(jobs.size() - rest.size());
   std::size_t offered = 0;
-  for (; offered < found && !rest.empty(); ++offered) {
-    const std::size_t count = offered + 1 == found ? rest.size() : jobs_with(rest, part);
+  for (; offered < found && rest.size() > 1; ++offered) {
+    const std::size_t count =
+        offered + 1 == found ? rest.size() : std::max<std::size_t>(2, jobs_with(rest, part));
     offer(helpers[offered], seal, key, rest.first(count));
     rest = rest.subspan(count);
   }
@@ -179,8 +181,12 @@ bool HandoffEngine::pause(const Clock& clock) {
   Handoff::Presence& presence = handoff_.presences_[worker_];
   if (take_offers()) {
     patience_ends_ = clock.now() + kPatience;
-  } else if (!patience_ends_.is_never() && clock.now() >= patience_ends_) {
-    patience_ends_ = {};
+  } else if (!patience_ends_.is_never()) {
+    const Instant now = clock.now();
+    if (now >= patience_ends_) {
+      patience_ends_ = {};
+      meter_.restart(now, thread_time());
+    }
   }
   if (!patience_ends_.is_never()) {
     presence.state.store(Handoff::Presence::looking, std::memory_order_relaxed);

@@ -1,11 +1,11 @@
 // One flow on more than one core: a worker that has a whole processor and needs more hands shares
 // of its batch to workers that are idle, which seal or open them; it goes on when all are back.
 //
-// A share is a consecutive part of a batch, of at least kLeastShare bytes, never a single packet.
-// The batch stays with its worker from edge to edge: it alone receives, checks replay, writes and
-// sends, so that nothing can be reordered, and what it has lent (frames, session, key) it holds
-// until every share is back. A share that nobody has begun when its giver comes for it is taken
-// back.
+// A share is a consecutive part of a batch, of about kLeastShare bytes or more, never a single
+// packet. The batch stays with its worker from edge to edge: it alone receives, checks replay,
+// writes and sends, so that nothing can be reordered, and what it has lent (frames, session, key)
+// it holds until every share is back. A share that nobody has begun when its giver comes for it is
+// taken back.
 //
 // Between each giver and each helper lies a ring of one share, whose state is the only thing both
 // write. Nobody waits for a helper that has not begun, and a helper never waits while it holds a

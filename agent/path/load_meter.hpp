@@ -36,6 +36,11 @@ class LoadMeter {
       load_ = used * 100 < passed * kIdlePercent ? Load::idle : Load::usual;
     }
   }
+  // Begins a window anew: what the thread has done since is not its own load.
+  void restart(Instant now, Duration processor) {
+    window_began_ = now;
+    window_used_ = processor;
+  }
   [[nodiscard]] Load load() const { return load_; }
 
  private:
