@@ -2,7 +2,8 @@
 """clang-tidy over agent/ and loader/, as many files at once as there are processors.
 
 A file that passed is remembered by the hash of itself, of our headers that it includes at any depth
-and of .clang-tidy, so only what changed is looked at again. Usage: clang_tidy.py BUILD_DIR CACHE_DIR [FILE...]
+and of .clang-tidy, so only what changed is looked at again.
+Usage: clang_tidy.py BUILD_DIR [FILE...]
 """
 
 import concurrent.futures
@@ -63,10 +64,16 @@ def examine(source, arguments, seed, cache):
     return source, run.stdout + run.stderr
 
 
+def cache_folder():
+    # Like ccache's: the user's, for all clones.
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    return pathlib.Path(home) / "xdp-mesh" / "clang-tidy"
+
+
 def main():
-    build, cache = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+    build, cache = pathlib.Path(sys.argv[1]).resolve(), cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
-    sources = sys.argv[3:] or sorted(
+    sources = sys.argv[2:] or sorted(
         path.relative_to(ROOT).as_posix()
         for top in ("agent", "loader") for path in (ROOT / top).rglob("*.cpp"))
     version = subprocess.run(["clang-tidy", "--version"], capture_output=True, check=True).stdout

@@ -9,6 +9,6 @@ add_test(NAME style.headers
   COMMAND ${style}/headers.sh ${PROJECT_BINARY_DIR} ${CMAKE_CXX_COMPILER})
 add_test(NAME style.format COMMAND ${style}/format.sh)
 add_test(NAME style.tidy COMMAND ${Python3_EXECUTABLE} ${style}/clang_tidy.py
-  ${PROJECT_BINARY_DIR} ${PROJECT_SOURCE_DIR}/build/tidy)
+  ${PROJECT_BINARY_DIR})
 add_test(NAME style.shellcheck COMMAND ${style}/shellcheck.sh)
 set_tests_properties(style.headers style.tidy PROPERTIES TIMEOUT 1200 PROCESSORS 2)
