@@ -35,6 +35,9 @@ enum class TunIo : std::uint8_t {
   failed,  // the kernel refused this one packet
 };
 
+// What an errno of reading or writing the device means.
+[[nodiscard]] TunIo tun_io_of(int error);
+
 struct TunRead {
   TunIo state = TunIo::would_block;
   MutableBytes packet;  // virtio header included; lent until the queue's next read

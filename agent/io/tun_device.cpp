@@ -215,7 +215,9 @@ Status set_nonblocking(int fd) {
   return {};
 }
 
-TunIo state_of(int error) {
+}  // namespace
+
+TunIo tun_io_of(int error) {
   switch (error) {
     case EAGAIN:
       return TunIo::would_block;
@@ -227,8 +229,6 @@ TunIo state_of(int error) {
       return TunIo::failed;
   }
 }
-
-}  // namespace
 
 std::uint32_t gso_max_size_for_mtu(std::uint32_t mtu) {
   // Below this no TCP segment carries anything worth coalescing; IPv6 starts at 1,280 anyway.
@@ -270,7 +270,7 @@ TunRead KernelTunQueue::read() {
   while (true) {
     const ssize_t length = ::read(fd_.get(), packet + reserved, kTunReadSize - reserved);
     if (length >= 0) return {TunIo::done, {packet, static_cast<std::size_t>(length) + reserved}};
-    if (errno != EINTR) return {state_of(errno), {}};
+    if (errno != EINTR) return {tun_io_of(errno), {}};
   }
 }
 
@@ -289,7 +289,7 @@ TunIo KernelTunQueue::write(std::span<const iovec> pieces) {
     if (::writev(fd_.get(), pieces.data(), static_cast<int>(pieces.size())) >= 0) {
       return TunIo::done;
     }
-    if (errno != EINTR) return state_of(errno);
+    if (errno != EINTR) return tun_io_of(errno);
   }
 }
 

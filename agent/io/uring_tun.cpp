@@ -84,9 +84,17 @@ void UringTunQueue::write_batch(std::span<TunWrite> writes) {
   }
   batch_.run();
   for (std::size_t i = 0; i < writes.size(); ++i) {
-    if (batch_.result(i) == -EOPNOTSUPP) write_flags_ = 0;  // a driver that knows no RWF_NOWAIT
-    // Refused, or not run: the system call tells what the matter is, or does it.
-    writes[i].state = batch_.result(i) >= 0 ? TunIo::done : queue_.write(writes[i].pieces);
+    const std::int32_t result = batch_.result(i);
+    if (result == -EOPNOTSUPP) write_flags_ = 0;  // a driver that knows no RWF_NOWAIT
+    // What was not run is done over; what the device refused is not, since those behind it are
+    // written already.
+    const bool was_run = result != UringBatch::kNotDone && result != -EOPNOTSUPP &&
+                         result != -EINVAL && result != -EINTR;
+    if (!was_run) {
+      writes[i].state = queue_.write(writes[i].pieces);
+    } else {
+      writes[i].state = result >= 0 ? TunIo::done : tun_io_of(-result);
+    }
   }
 }
 

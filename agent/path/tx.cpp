@@ -63,7 +63,7 @@ Tx::Outcome Tx::run(TunQueue& tun) {
 }
 
 void Tx::route(MutableBytes packet, TunQueue& tun, Instant now) {
-  const Bytes inner = packet.subspan(kVnetHeaderSize);
+  const Bytes inner = packet.subspan(std::min(packet.size(), kVnetHeaderSize));
   if (!inner_length(inner)) return thread_.counters.drops.count(XM_DROP_tun_malformed);
 
   const AllowedIps* const allowed_ips = context_.allowed_ips.load();
