@@ -118,8 +118,8 @@ AeadReport measure_aead(const AeadBenchOptions& options) {
     for (std::size_t i = 0; i < engines.size(); ++i) {
       report.cells.push_back({.engine = report.engines[i].kind,
                               .size = size,
-                              .seal = figure_of(std::move(samples[i].seal)),
-                              .open = figure_of(std::move(samples[i].open))});
+                              .seal = figure_of(samples[i].seal),
+                              .open = figure_of(samples[i].open)});
     }
   }
   report.choice = measure_aead_engines();

@@ -1,15 +1,13 @@
 #include "agent/bench/figure.hpp"
 
-#include <algorithm>
-#include <cstddef>
+#include "agent/bench/statistics.hpp"
 
 namespace xm {
 
-Figure figure_of(std::vector<double> samples) {
+Figure figure_of(const std::vector<double>& samples) {
   if (samples.empty()) return {};
-  std::sort(samples.begin(), samples.end());
-  const auto at = [&](std::size_t tenths) { return samples[(samples.size() - 1) * tenths / 10]; };
-  return {.median = at(5), .low = at(1), .high = at(9)};
+  const auto at = [&](double part) { return bench::percentile(samples, part).value(); };
+  return {.median = at(0.5), .low = at(0.1), .high = at(0.9)};
 }
 
 }  // namespace xm

@@ -15,7 +15,7 @@ struct Figure {
 };
 
 // All zero for no samples.
-[[nodiscard]] Figure figure_of(std::vector<double> samples);
+[[nodiscard]] Figure figure_of(const std::vector<double>& samples);
 
 // For differences: nanoseconds of a clock that nobody sets.
 [[nodiscard]] inline std::int64_t stopwatch_nanoseconds() {

@@ -1,6 +1,5 @@
 #include "agent/bench/parts_report.hpp"
 
-#include <array>
 #include <cstring>
 #include <memory>
 
@@ -26,20 +25,6 @@ Status write_file(const std::string& path, const std::string& text) {
 }
 
 }  // namespace
-
-std::string decimal(double value, int digits) {
-  std::array<char, 64> text{};
-  (void)std::snprintf(text.data(), text.size(), "%.*f", digits, value);
-  return text.data();
-}
-
-std::string pad_left(const std::string& text, std::size_t width) {
-  return text.size() >= width ? text : std::string(width - text.size(), ' ') + text;
-}
-
-std::string pad_right(const std::string& text, std::size_t width) {
-  return text.size() >= width ? text : text + std::string(width - text.size(), ' ');
-}
 
 std::string figure_text(const Figure& figure) {
   const int digits = figure.high < 100 ? 1 : 0;

@@ -47,11 +47,11 @@ class WalkMeter {
     WalkReport report{.walk = walk_,
                       .packets = batches * batch,
                       .arrived = arrived_,
-                      .whole = figure_of(std::move(whole_)),
+                      .whole = figure_of(whole_),
                       .stages = {}};
     for (const PathStage stage : stages_of(walk_)) {
       if (!wants_stages() || (only_ && only_ != stage)) continue;
-      report.stages.push_back({stage, figure_of(std::move(by_stage_[stage]))});
+      report.stages.push_back({stage, figure_of(by_stage_[stage])});
     }
     return report;
   }

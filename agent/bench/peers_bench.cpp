@@ -78,7 +78,7 @@ Figure time_lookups(std::uint32_t peers, Find find) {
     samples.push_back(static_cast<double>(stopwatch_nanoseconds() - start) / kLookupsARound);
   }
   // A table that does not find what is in it has no speed.
-  return found == kRounds * kLookupsARound ? figure_of(std::move(samples)) : Figure{};
+  return found == kRounds * kLookupsARound ? figure_of(samples) : Figure{};
 }
 
 class ConfiguredPeers {
@@ -137,8 +137,8 @@ class ConfiguredPeers {
     }
     // Timers that had something to do would have wanted handshakes.
     if (!engine_.take_actions().empty()) return;
-    report.timer = figure_of(std::move(busy));
-    report.idle_tick = figure_of(std::move(idle));
+    report.timer = figure_of(busy);
+    report.idle_tick = figure_of(idle);
   }
 
  private:

@@ -1,10 +1,9 @@
 #include "agent/bench/report_text.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 
 #include "agent/bench/targets.hpp"
+#include "agent/bench/text.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm::bench {
@@ -13,10 +12,6 @@ namespace {
 constexpr std::size_t kColumnsATable = 4;
 
 using Line = std::vector<std::string>;
-
-void pad(std::string& text, std::size_t width) {
-  if (text.size() < width) text.append(width - text.size(), ' ');
-}
 
 // Columns as wide as their widest cell, the first one and the second to the left, figures too: the
 // spread behind them makes their ends ragged.
@@ -29,10 +24,7 @@ std::string layout(const std::vector<Line>& lines) {
   std::string text;
   for (const Line& line : lines) {
     std::string row;
-    for (std::size_t i = 0; i < line.size(); ++i) {
-      row += line[i];
-      pad(row, row.size() + widths[i] - line[i].size() + 2);
-    }
+    for (std::size_t i = 0; i < line.size(); ++i) row += pad_right(line[i], widths[i] + 2);
     row.erase(row.find_last_not_of(' ') + 1);
     text += row + "\n";
   }
@@ -120,10 +112,9 @@ std::string targets_of(const Report& report, std::size_t subject) {
   std::vector<Line> lines{{report.contestants[subject].name, "value", "target", ""}};
   for (const Target& target : targets) {
     const std::string unit = target.unit.empty() ? " x" : " " + target.unit;
-    Line line{target.text, show_number(target.value, target.decimals) + unit};
+    Line line{target.text, decimal(target.value, target.decimals) + unit};
     if (target.bound) {
-      line.push_back((target.at_least ? ">= " : "<= ") +
-                     show_number(*target.bound, target.decimals));
+      line.push_back((target.at_least ? ">= " : "<= ") + decimal(*target.bound, target.decimals));
       line.emplace_back(target.met() ? "met" : "MISSED");
     }
     lines.push_back(std::move(line));
@@ -159,17 +150,10 @@ std::string remarks(const Report& report) {
 
 }  // namespace
 
-std::string show_number(double value, int decimals) {
-  std::array<char, 64> text{};
-  std::snprintf(text.data(), text.size(), "%.*f", decimals, value);
-  return text.data();
-}
-
 std::string show_summary(const Summary& summary, std::size_t samples, int decimals) {
-  std::string text = show_number(summary.median, decimals);
+  std::string text = decimal(summary.median, decimals);
   if (samples > 1) {
-    text += " (" + show_number(summary.least, decimals) + "-" +
-            show_number(summary.most, decimals) + ")";
+    text += " (" + decimal(summary.least, decimals) + "-" + decimal(summary.most, decimals) + ")";
   }
   return text;
 }

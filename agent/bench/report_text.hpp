@@ -11,7 +11,6 @@ namespace xm::bench {
 [[nodiscard]] std::string report_text(const Report& report);
 
 // "4.41", or "4.41 (4.20-4.63)" of more than one sample.
-[[nodiscard]] std::string show_number(double value, int decimals);
 [[nodiscard]] std::string show_summary(const Summary& summary, std::size_t samples, int decimals);
 
 }  // namespace xm::bench

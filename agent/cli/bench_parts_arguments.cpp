@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "agent/cli/aead_words.hpp"
 #include "agent/path/handoff.hpp"
 
 namespace xm {
@@ -15,12 +16,6 @@ std::vector<std::string> stage_names() {
   for (std::size_t i = 0; i < kPathStages; ++i) {
     names.emplace_back(path_stage_name(static_cast<PathStage>(i)));
   }
-  return names;
-}
-
-std::vector<std::string> engine_names() {
-  std::vector<std::string> names{"auto"};
-  for (const AeadKind kind : kAeadKinds) names.emplace_back(aead_name(kind));
   return names;
 }
 
@@ -82,7 +77,7 @@ BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
       ->check(range(0, static_cast<std::uint32_t>(HandoffEngine::kMostHelpers)));
   path_app_->add_option("--aead", path_engine_, "The engine (default: auto, measured)")
       ->type_name("ENGINE")
-      ->check(one_of(engine_names()));
+      ->check(one_of(aead_words()));
   path_app_
       ->add_option("--peers", peers_,
                    "Show instead what so many peers cost, 1 to 1000000:\n"

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "agent/cli/aead_words.hpp"
 #include "agent/cli/bench_arguments.hpp"
 #include "agent/cli/bench_parts_arguments.hpp"
 #include "xdpmesh/version.hpp"
@@ -75,8 +76,7 @@ void add_start_options(CLI::App& app, StartArguments& start) {
                  "measured at start), ipsec-mb, boringssl, openssl,\n"
                  "libsodium, af-alg (the kernel's)")
       ->type_name("ENGINE")
-      ->check(silent(
-          CLI::IsMember({"auto", "ipsec-mb", "boringssl", "openssl", "libsodium", "af-alg"})));
+      ->check(silent(CLI::IsMember(aead_words())));
   app.add_option("--io", start.io,
                  "How packets come and go: auto (default), syscall,\n"
                  "uring (io_uring, Linux 6.0 or later)")

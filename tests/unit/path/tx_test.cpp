@@ -144,8 +144,10 @@ TEST_CASE("tx: what is no IP packet is counted, whatever its length") {
   for (const Packet& bytes : {Packet{}, Packet{0x45}, Packet(60, 0), Packet(60, 0xff)}) {
     sender.rig.tun.push_packet(bytes);
   }
+  sender.rig.tun.push_super_packet({});                           // not even a virtio header
+  sender.rig.tun.push_super_packet(Packet(kVnetHeaderSize - 1));  // not all of it
   CHECK(sender.send().empty());
-  CHECK(sender.rig.drops(XM_DROP_tun_malformed) == 4);
+  CHECK(sender.rig.drops(XM_DROP_tun_malformed) == 6);
 }
 
 }  // namespace
