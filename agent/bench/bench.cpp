@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 
 #include "agent/bench/child.hpp"
 #include "agent/bench/containment.hpp"
@@ -14,6 +13,7 @@
 #include "agent/bench/report_text.hpp"
 #include "agent/bench/session.hpp"
 #include "agent/bench/tunnel.hpp"
+#include "agent/bench/write_file.hpp"
 #include "agent/crypto/aead.hpp"
 
 namespace xm {
@@ -56,19 +56,9 @@ Machinery look_around(const std::string& own_help) {
   return machinery;
 }
 
-Status write_file(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary | std::ios::trunc);
-  file << text;
-  file.close();
-  if (!file) return errno_error("cannot write " + path);
-  return {};
-}
-
 int deliver(const Report& report, const BenchOptions& options) {
   int exit_code = report.interrupted ? kInterruptedExit : 0;
-  const std::string text = report_text(report);
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  if (std::fflush(stdout) != 0) exit_code = 1;
+  if (!write_all(stdout, report_text(report))) exit_code = 1;
   const auto write = [&](const std::string& path, const std::string& content) {
     if (path.empty()) return;
     if (auto written = write_file(path, content); !written)
