@@ -51,7 +51,7 @@ struct StartArguments {
   std::string aead = "auto";
   std::string io = "auto";
   bool io_sqpoll = false;
-  std::string handoff;
+  std::string handoff = "auto";
   std::uint32_t busy_poll = 0;
   std::uint32_t mtu = 0;
   std::string log_level;

@@ -1,9 +1,10 @@
 // RX. One batch in, TUN super-packets out. Read downwards; each step names its file.
 //
-//   1 receive    io/udp_socket         frames lent until the next receive
+//   1 receive    io/datagram_socket    frames lent until the next receive
 //   2 classify   wire/wg, peer/index   shape; receiver index -> session; handshakes to the control
 //                                      thread
-//   3 decrypt    crypto/aead           in place, one call a run of packets of one session
+//   3 decrypt    crypto/aead           in place, one call a run of packets of one session, which
+//                                      path/handoff may share with idle workers
 //   4 replay     noise/replay          only after the tag verified; one lock a run
 //   5 source     peer/allowed_ips      the inner source must belong to the peer
 //   6 coalesce   path/coalesce         same flow, in order; else as it is

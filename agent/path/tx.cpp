@@ -1,11 +1,13 @@
 // TX. What waits in the TUN queue to the peers' sockets. Read downwards; each step names its file.
 //
-//   1 read      io/tun             up to 64 KB a read, until a batch is full or nothing waits
+//   1 read      io/tun             up to 64 KB a read, lent; until a batch is full or nothing waits
 //   2 route     peer/allowed_ips   once a super-packet; session and path of the peer
 //   3 split     path/split         segments built where they leave from, around them header and tag
-//   4 encrypt   crypto/aead        counters drawn with the key, one call a lot
+//   4 encrypt   crypto/aead        counters drawn with the key, one call a lot, which path/handoff
+//                                  may share with idle workers
 //   5 batch     path/gso_batch     equal lengths to one destination: one send
-//   6 send      io/udp_socket      on the peer's connected socket, or the listener
+//   6 send      io/datagram_socket all runs in one call: each on its peer's connected socket, or the
+//                                  listener
 //   7 note      peer/peer          bytes, marks for the timers
 #include "agent/path/tx.hpp"
 
