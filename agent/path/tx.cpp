@@ -6,8 +6,7 @@
 //   4 encrypt   crypto/aead        counters drawn with the key, one call a lot, which path/handoff
 //                                  may share with idle workers
 //   5 batch     path/gso_batch     equal lengths to one destination: one send
-//   6 send      io/datagram_socket all runs in one call: each on its peer's connected socket, or the
-//                                  listener
+//   6 send      io/datagram_socket each run on its peer's connected socket, or the listener
 //   7 note      peer/peer          bytes, marks for the timers
 #include "agent/path/tx.hpp"
 
