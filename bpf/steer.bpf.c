@@ -10,7 +10,7 @@
 
 #include "xdpmesh/abi.h"
 
-/* Packets and bytes by XDP action. */
+/* Packets and bytes by verdict. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, XM_VERDICT_COUNT);
@@ -18,7 +18,7 @@ struct {
 	__type(value, struct xm_stat);
 } xm_stats SEC(".maps");
 
-static __always_inline int count(const struct xdp_md *ctx, __u32 verdict)
+static __always_inline void count(const struct xdp_md *ctx, __u32 verdict)
 {
 	struct xm_stat *stat = bpf_map_lookup_elem(&xm_stats, &verdict);
 
@@ -26,13 +26,13 @@ static __always_inline int count(const struct xdp_md *ctx, __u32 verdict)
 		stat->packets++;
 		stat->bytes += ctx->data_end - ctx->data;
 	}
-	return verdict;
 }
 
 SEC("xdp")
 int xm_steer(struct xdp_md *ctx)
 {
-	return count(ctx, XDP_PASS);
+	count(ctx, XM_VERDICT_pass_not_ip);
+	return XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual MIT/GPL";

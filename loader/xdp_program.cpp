@@ -43,13 +43,13 @@ Result<XdpProgram::Verdicts> XdpProgram::verdicts() const {
   const int map = bpf_map__fd(skeleton_->maps.xm_stats);
   Verdicts sums{};
   std::vector<xm_stat> per_cpu(static_cast<std::size_t>(cpus));
-  for (std::uint32_t action = 0; action < sums.size(); ++action) {
-    if (bpf_map_lookup_elem(map, &action, per_cpu.data()) != 0) {
+  for (std::uint32_t verdict = 0; verdict < sums.size(); ++verdict) {
+    if (bpf_map_lookup_elem(map, &verdict, per_cpu.data()) != 0) {
       return errno_error("reading the map xm_stats");
     }
     for (const xm_stat& stat : per_cpu) {
-      sums[action].packets += stat.packets;
-      sums[action].bytes += stat.bytes;
+      sums[verdict].packets += stat.packets;
+      sums[verdict].bytes += stat.bytes;
     }
   }
   return sums;

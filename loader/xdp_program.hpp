@@ -15,7 +15,7 @@ namespace xm {
 
 class XdpProgram {
  public:
-  // Packets and bytes by XDP action, summed over all processors.
+  // Packets and bytes by xm_verdict, summed over all processors.
   using Verdicts = std::array<xm_stat, XM_VERDICT_COUNT>;
 
   // Opens the object that is linked in and passes it through the kernel's verifier. Needs CAP_BPF

@@ -50,4 +50,44 @@ enum xm_drop {
       XM_DROP_COUNT
 };
 
+/* Every way in which a packet leaves the XDP program, once. X(name, action, text): the enumerator
+ * is XM_VERDICT_<name>, the index into xm_stats; the program returns XDP_<action>. The verdicts
+ * whose action is DROP are drop reasons above: unknown_index, counter_too_old, counter_replayed,
+ * handshake_bad_mac1. Append only.
+ */
+/* clang-format off */
+#define XM_VERDICTS(X)                                                                                \
+  X(redirect,                  REDIRECT, "to the AF_XDP socket of its queue")                           \
+  X(pass_truncated,            PASS,     "shorter than its headers say")                                \
+  X(pass_not_ip,               PASS,     "neither IPv4 nor IPv6, or behind unknown or too many tags")   \
+  X(pass_foreign_mac,          PASS,     "destination MAC is not the interface's: bridged or broadcast") \
+  X(pass_ip_options,           PASS,     "IPv4 header with options, or one that is not version 4")      \
+  X(pass_fragment,             PASS,     "fragment")                                                    \
+  X(pass_not_udp,              PASS,     "not UDP, or behind IPv6 extension headers")                   \
+  X(pass_foreign_port,         PASS,     "destination port is not ours")                                \
+  X(pass_foreign_address,      PASS,     "destination address is not the interface's: to be forwarded") \
+  X(pass_length_mismatch,      PASS,     "IP and UDP lengths disagree")                                 \
+  X(pass_not_wireguard,        PASS,     "to our port, but no WireGuard message: gossip, STUN, others") \
+  X(pass_handshake,            PASS,     "handshake message whose mac1 verifies")                       \
+  X(pass_handshake_unchecked,  PASS,     "handshake message whose mac1 was not looked at")              \
+  X(pass_cookie_reply,         PASS,     "cookie reply")                                                \
+  X(pass_data_shape,           PASS,     "data message of an impossible length")                        \
+  X(pass_unknown_index,        PASS,     "receiver index is unknown, but not all sessions are in the map") \
+  X(pass_socket_chosen,        PASS,     "data message, and the socket path is chosen")                 \
+  X(pass_oversized,            PASS,     "frame does not fit a UMEM chunk")                             \
+  X(pass_no_socket,            PASS,     "no AF_XDP socket on this receive queue")                      \
+  X(pass_stale_heartbeat,      PASS,     "the queue's worker has not been heard of for a second")       \
+  X(drop_unknown_index,        DROP,     "no session has this receiver index")                          \
+  X(drop_counter_too_old,      DROP,     "counter is behind the replay window")                         \
+  X(drop_counter_replayed,     DROP,     "counter was already received")                                \
+  X(drop_bad_mac1,             DROP,     "handshake message whose mac1 does not verify")
+/* clang-format on */
+
+enum xm_verdict {
+#define XM_VERDICT_ENUMERATOR(name, action, text) XM_VERDICT_##name,
+  XM_VERDICTS(XM_VERDICT_ENUMERATOR)
+#undef XM_VERDICT_ENUMERATOR
+      XM_VERDICT_COUNT
+};
+
 #endif
