@@ -2,6 +2,7 @@
 
 #include <sched.h>
 
+#include <ctime>
 #include <utility>
 
 #include "xdpmesh/log.hpp"
@@ -17,6 +18,20 @@ constexpr int kBatchesToDrain = 256;
 // Reads in one batch that tell a flood of single packets from bulk, whose super-packets fill a
 // batch by one or two.
 constexpr std::size_t kFloodReads = 16;
+// How long a worker that owes heartbeats sleeps: less than the 250 ms of abi.h.
+constexpr Duration kHeartbeatInterval = 200ms;
+
+void store_heartbeat(xm_queue& queue, std::uint64_t nanoseconds) {
+  std::atomic_ref<__u64>(queue.heartbeat).store(nanoseconds, std::memory_order_relaxed);
+}
+
+// The clock of bpf_ktime_get_coarse_ns(). Costs no system call.
+std::uint64_t coarse_monotonic() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
+  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
+         static_cast<std::uint64_t>(time.tv_nsec);
+}
 
 // A woken worker does not interrupt the program that woke it in the middle of its sending: it runs
 // as soon as that blocks, on the same processor, and finds more than one packet. Everything else of
@@ -79,6 +94,7 @@ void Worker::run() {
   bell_->arm();
   obey_commands();  // those given before this thread could hear the bell
   while (!stopping_.load(std::memory_order_relaxed)) {
+    beat();
     for (const PathIo::Token token : wait()) {
       if (token == PathIo::kBell) {
         bell_->disarm();
@@ -91,13 +107,23 @@ void Worker::run() {
       }
     }
   }
+  for (xm_queue* const queue : queues_) store_heartbeat(*queue, 0);
   parts_.io->end();
 }
 
+// Any turn of this loop is short: what takes long (a full send queue) is bounded by tens of
+// milliseconds.
+void Worker::beat() {
+  if (queues_.empty()) return;
+  const std::uint64_t now = coarse_monotonic();
+  for (xm_queue* const queue : queues_) store_heartbeat(*queue, now);
+}
+
 std::span<const PathIo::Token> Worker::wait() {
-  if (!handoff_) return parts_.io->wait(PathIo::kForever);
+  const Duration longest = queues_.empty() ? PathIo::kForever : kHeartbeatInterval;
+  if (!handoff_) return parts_.io->wait(longest);
   const bool may_sleep = handoff_->pause(clock_);
-  const auto ready = parts_.io->wait(may_sleep ? PathIo::kForever : Duration(0));
+  const auto ready = parts_.io->wait(may_sleep ? longest : Duration(0));
   if (!ready.empty()) handoff_->resume(clock_);
   return ready;
 }
@@ -127,12 +153,12 @@ void Worker::serve_socket(DatagramReceiver& socket) {
   }
 }
 
-void Worker::add_socket(DatagramSocket& socket) {
-  (void)command({&socket, true});
+void Worker::add_socket(DatagramSocket& socket, xm_queue* queue) {
+  (void)command({&socket, true, queue});
 }
 
 std::uint64_t Worker::remove_socket(DatagramSocket& socket) {
-  return command({&socket, false});
+  return command({&socket, false, nullptr});
 }
 
 // The ring is larger than the number of sockets there may be, and the worker never waits for the
@@ -158,13 +184,18 @@ void Worker::obey(const Command& command) {
     if (!receiver) {
       return log::error("worker cannot receive on a socket: " + receiver.error().what);
     }
-    sockets_.emplace(token, Receiving{command.socket, receiver.value()});
+    sockets_.emplace(token, Receiving{command.socket, receiver.value(), command.queue});
+    if (command.queue != nullptr) queues_.push_back(command.queue);
     return;
   }
   for (auto it = sockets_.begin(); it != sockets_.end(); ++it) {
     if (it->second.socket != command.socket) continue;
     const auto [token, receiving] = *it;
     sockets_.erase(it);
+    if (receiving.queue != nullptr) {
+      store_heartbeat(*receiving.queue, 0);
+      std::erase(queues_, receiving.queue);
+    }
     parts_.io->stop(token);
     for (int i = 0; i < kBatchesToDrain || rx_.holds_rest(); ++i) {
       rx_.run(*receiving.receiver);

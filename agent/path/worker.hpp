@@ -6,6 +6,7 @@
 #include <memory>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "agent/io/path_io.hpp"
 #include "agent/io/poller.hpp"
@@ -13,6 +14,7 @@
 #include "agent/path/handoff.hpp"
 #include "agent/path/rx.hpp"
 #include "agent/path/tx.hpp"
+#include "xdpmesh/abi.h"
 #include "xdpmesh/ring.hpp"
 
 namespace xm {
@@ -39,8 +41,9 @@ class Worker {
   void start();
   void stop();  // returns when the thread has ended
 
-  // The worker receives on `socket` from now on.
-  void add_socket(DatagramSocket& socket);
+  // The worker receives on `socket` from now on. `queue`, of an AF_XDP socket's receive queue, gets
+  // its heartbeat from then until the socket is taken back: packets are steered to it only so long.
+  void add_socket(DatagramSocket& socket, xm_queue* queue = nullptr);
   // The worker empties `socket` once more and lets go of it: the socket may be destroyed when
   // released() has reached the ticket that is returned, and no SendPath names it any more.
   [[nodiscard]] std::uint64_t remove_socket(DatagramSocket& socket);
@@ -61,11 +64,13 @@ class Worker {
   struct Command {
     DatagramSocket* socket = nullptr;
     bool add = false;
+    xm_queue* queue = nullptr;
   };
   // A socket, and what is received from for it.
   struct Receiving {
     DatagramSocket* socket;
     DatagramReceiver* receiver;
+    xm_queue* queue;  // null: no AF_XDP socket
   };
 
   Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
@@ -81,6 +86,7 @@ class Worker {
   [[nodiscard]] std::unique_ptr<HandoffEngine> make_handoff();
   [[nodiscard]] AeadEngine& engine() { return handoff_ ? *handoff_ : *parts_.aead; }
   [[nodiscard]] std::span<const PathIo::Token> wait();
+  void beat();
 
   // Constant after construction.
   const Clock& clock_;
@@ -94,6 +100,7 @@ class Worker {
   Rx rx_;
   Tx tx_;
   std::unordered_map<PathIo::Token, Receiving> sockets_;
+  std::vector<xm_queue*> queues_;  // those that get our heartbeat
   PathIo::Token next_token_ = PathIo::kFirstSocket;
 
   // Between the control thread and the worker.

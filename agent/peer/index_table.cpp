@@ -24,12 +24,14 @@ std::uint32_t IndexTable::reserve(Random& random, PeerId peer) {
   } while (taken_[slot_of(index)]);
   taken_[slot_of(index)] = true;
   owners_.emplace(index, peer);
+  if (observer_ != nullptr) observer_->index_reserved(index, peer);
   return index;
 }
 
 void IndexTable::publish(std::uint32_t index, PeerSession* session) {
   assert(owners_.contains(index) && session->local_index() == index);
   (*writable_)[slot_of(index)].store(session, std::memory_order_seq_cst);
+  if (observer_ != nullptr) observer_->session_published(*session);
 }
 
 void IndexTable::release(std::uint32_t index) {
@@ -37,12 +39,23 @@ void IndexTable::release(std::uint32_t index) {
   taken_[slot_of(index)] = false;
   // Sequentially consistent, as Published: a reader that enters after this does not find it.
   (*writable_)[slot_of(index)].store(nullptr, std::memory_order_seq_cst);
+  if (observer_ != nullptr) observer_->index_released(index);
 }
 
 std::optional<PeerId> IndexTable::owner(std::uint32_t index) const {
   const auto found = owners_.find(index);
   if (found == owners_.end()) return std::nullopt;
   return found->second;
+}
+
+void IndexTable::observe(SessionObserver* observer) {
+  observer_ = observer;
+  if (observer == nullptr) return;
+  for (const auto& [index, peer] : owners_) {
+    observer->index_reserved(index, peer);
+    PeerSession* const session = (*writable_)[slot_of(index)].load(std::memory_order_relaxed);
+    if (session != nullptr) observer->session_published(*session);
+  }
 }
 
 void IndexTable::grow() {

@@ -19,6 +19,7 @@
 
 #include "agent/crypto/random.hpp"
 #include "agent/peer/peer.hpp"
+#include "agent/peer/session_observer.hpp"
 #include "xdpmesh/grace.hpp"
 
 namespace xm {
@@ -48,6 +49,10 @@ class IndexTable {
   [[nodiscard]] std::optional<PeerId> owner(std::uint32_t index) const;
   [[nodiscard]] std::size_t size() const { return owners_.size(); }
 
+  // `observer` is told of everything from now on, and at once of what there is; null ends that. It
+  // outlives its use.
+  void observe(SessionObserver* observer);
+
  private:
   using Slots = std::vector<std::atomic<PeerSession*>>;
 
@@ -61,6 +66,7 @@ class IndexTable {
   Slots* writable_;          // the published one
   std::vector<bool> taken_;  // by slot
   std::unordered_map<std::uint32_t, PeerId> owners_;
+  SessionObserver* observer_ = nullptr;
 };
 
 }  // namespace xm

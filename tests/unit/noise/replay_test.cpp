@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <random>
 #include <set>
+#include <thread>
 
 namespace xm {
 namespace {
@@ -41,6 +43,18 @@ class NaiveWindow {
   std::set<std::uint64_t> seen_;
   std::uint64_t highest_ = 0;
 };
+
+// How the XDP program looks at a published window (bpf/wg.bpf.h): the highest first.
+ReplayVerdict look(xm_replay& slot, std::uint64_t counter) {
+  const std::uint64_t next = std::atomic_ref<__u64>(slot.next).load(std::memory_order_acquire);
+  if (counter >= kLimit || (next > kReplayWindow + 1 && counter < next - kReplayWindow - 1)) {
+    return ReplayVerdict::too_old;
+  }
+  if (counter >= next) return ReplayVerdict::fresh;
+  const std::uint64_t word = std::atomic_ref<__u64>(slot.words[counter / 64 % XM_REPLAY_WORDS])
+                                 .load(std::memory_order_relaxed);
+  return (word >> counter % 64 & 1) == 0 ? ReplayVerdict::fresh : ReplayVerdict::replayed;
+}
 
 }  // namespace
 
@@ -185,6 +199,55 @@ TEST_CASE("replay: looking changes nothing") {
   CHECK(window.looks_new(4) == ReplayVerdict::fresh);
   CHECK(accepts(window, 4));
   CHECK(accepts(window, 1'000'000));
+}
+
+TEST_CASE("replay: a mirror holds what the window holds, from any moment on") {
+  std::mt19937_64 random(5);
+  ReplayWindow window;
+  xm_replay slot{};
+  std::uint64_t highest = 0;
+  for (int i = 0; i < 20'000; ++i) {
+    if (i == 5'000) window.mirror_into(&slot);
+    std::uint64_t counter = highest + random() % 100;
+    if (random() % 64 == 0) counter += random() % 20'000;
+    counter -= std::min(counter, random() % 200);
+    highest = std::max(highest, counter);
+    (void)window.accept(counter);
+    if (i < 5'000) continue;
+    const std::uint64_t probe = highest - std::min(highest, random() % 9'000) + random() % 3;
+    if (look(slot, probe) != window.looks_new(probe)) FAIL("step ", i, " counter ", probe);
+  }
+  const std::uint64_t frozen = slot.next;
+  window.mirror_into(nullptr);
+  CHECK(accepts(window, highest + 1));
+  CHECK(slot.next == frozen);
+}
+
+TEST_CASE(
+    "replay: who reads the mirror while it changes never takes a new counter for a received one") {
+  ReplayWindow window;
+  xm_replay slot{};
+  window.mirror_into(&slot);
+  std::atomic<std::uint64_t> sent{0};
+  std::atomic<bool> done{false};
+  // Odd counters never arrive: whatever lies within the window must look new.
+  std::thread reader([&] {
+    std::mt19937_64 random(9);
+    while (!done.load(std::memory_order_relaxed)) {
+      const std::uint64_t low = sent.load(std::memory_order_acquire);
+      const std::uint64_t counter = (low - std::min(low, random() % 4'000)) | 1;
+      if (look(slot, counter) == ReplayVerdict::replayed) {
+        done.store(true);
+        FAIL_CHECK("counter ", counter);
+      }
+    }
+  });
+  for (std::uint64_t counter = 0; counter < 400'000 && !done.load(); counter += 2) {
+    (void)window.accept(counter);
+    sent.store(counter, std::memory_order_release);
+  }
+  done.store(true);
+  reader.join();
 }
 
 }  // namespace xm
