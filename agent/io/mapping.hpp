@@ -18,8 +18,9 @@ class Mapping {
   Mapping(Mapping&& other) noexcept
       : memory_(std::exchange(other.memory_, nullptr)), size_(other.size_) {}
   Mapping& operator=(Mapping&& other) noexcept {
-    std::swap(memory_, other.memory_);
-    std::swap(size_, other.size_);
+    Mapping old(std::move(*this));
+    memory_ = std::exchange(other.memory_, nullptr);
+    size_ = other.size_;
     return *this;
   }
   Mapping(const Mapping&) = delete;

@@ -43,8 +43,11 @@ void XskSocket::send(std::span<SendRun> runs, Instant /*now*/) {
 
 void XskSocket::close() {
   if (!parts_.fd) return;
-  parts_.fd.reset();
   receiver_.end();
+  // Mapped rings are references to the socket: it goes with the last of the three.
+  parts_.fill_memory = {};
+  parts_.receive_memory = {};
+  parts_.fd.reset();
 }
 
 XskStatistics XskSocket::statistics() const {

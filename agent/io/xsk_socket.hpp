@@ -53,7 +53,7 @@ class XskSocket final : public DatagramSocket {
   [[nodiscard]] int fd() const override { return parts_.fd.get(); }
 
   // Lets go of the queue; receive() brings nothing any more. When it returns the kernel writes into
-  // the UMEM no more, and statistics() counts all chunks as held.
+  // the UMEM no more, and statistics() counts all chunks as held. After PathIo::remove().
   void close();
 
   [[nodiscard]] XskStatistics statistics() const;
