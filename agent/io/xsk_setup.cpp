@@ -117,7 +117,7 @@ Status size_rings(int fd, const XskOptions& options) {
        {XDP_UMEM_COMPLETION_RING, kCompletionRing},
        {XDP_RX_RING, options.receive_ring}}};
   for (const auto& [name, size] : rings) {
-    const Status set = set_option(fd, SOL_XDP, name, size,
+    Status set = set_option(fd, SOL_XDP, name, size,
                                   "cannot make an AF_XDP ring of " + std::to_string(size));
     if (!set) return set;
   }
