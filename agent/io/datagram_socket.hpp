@@ -1,6 +1,6 @@
 // What the packet path needs of UDP sockets: receive a batch, send a batch. The kernel's sockets
-// (udp_socket.hpp), io_uring (uring_receiver.hpp, uring_sender.hpp) and tests' fakes have these
-// faces.
+// (udp_socket.hpp), AF_XDP (xsk_socket.hpp, receiving only), io_uring (uring_receiver.hpp,
+// uring_sender.hpp) and tests' fakes have these faces.
 #pragma once
 
 #include <atomic>

@@ -62,15 +62,23 @@ void UringIo::watch(UringSource& source) {
 }
 
 Result<DatagramReceiver*> UringIo::add(DatagramSocket& socket, Token token) {
-  auto receiver = std::make_unique<UringReceiver>(*ring_, *receive_buffers_,
-                                                  static_cast<UdpSocket&>(socket), token);
+  std::unique_ptr<UringSource> source;
+  DatagramReceiver* receiver = &socket;
+  if (auto* const udp = dynamic_cast<UdpSocket*>(&socket)) {
+    auto made = std::make_unique<UringReceiver>(*ring_, *receive_buffers_, *udp, token);
+    receiver = made.get();
+    source = std::move(made);
+  } else {
+    source = std::make_unique<UringSource>(*ring_, socket.fd(), token);
+    source->poll_only();
+  }
   if (left_ring_) {
-    receiver->give_up();
+    source->give_up();
     if (Status added = poller_.add(socket.fd(), token); !added) return added.error();
   }
-  watch(*receiver);
-  return static_cast<DatagramReceiver*>(
-      receivers_.emplace(token, std::move(receiver)).first->second.get());
+  watch(*source);
+  sockets_.emplace(token, std::move(source));
+  return receiver;
 }
 
 void UringIo::stop(Token token) {

@@ -26,7 +26,8 @@ struct UringIoOptions {
   unsigned read_buffers = 32;
 };
 
-// All sockets given to it are UdpSockets.
+// What a UdpSocket receives the ring brings; other sockets (xsk_socket.hpp) are polled through it,
+// and received from as they are. Sent on are UdpSockets alone.
 //
 // Whatever the kernel does not do by ring is done by system calls: a descriptor that multishot does
 // not serve is polled, a send or write that fails is done over. When the ring itself cannot be
@@ -48,7 +49,7 @@ class UringIo final : public PathIo {
 
   [[nodiscard]] Result<DatagramReceiver*> add(DatagramSocket& socket, Token token) override;
   void stop(Token token) override;
-  void remove(Token token) override { receivers_.erase(token); }
+  void remove(Token token) override { sockets_.erase(token); }
 
   [[nodiscard]] std::span<const Token> wait(Duration timeout) override;
   [[nodiscard]] int failure() const override { return ring_->failure(); }
@@ -83,7 +84,7 @@ class UringIo final : public PathIo {
   Errand errand_;
   UringTunQueue tun_;
   std::unique_ptr<UringSource> bell_;
-  std::unordered_map<Token, std::unique_ptr<UringReceiver>> receivers_;
+  std::unordered_map<Token, std::unique_ptr<UringSource>> sockets_;
   std::vector<UringSource*> sources_;  // that wait() tells of
   std::vector<Token> ready_;           // what the last wait() returned
   UringSender sender_;

@@ -35,7 +35,7 @@ Rx::Rx(const PathContext& context, const PathThread& thread, TunQueue& tun, Rece
 
 std::size_t Rx::run(DatagramReceiver& socket) {
   more_ = !socket.receive(buffers_, batch_);  // 1
-  thread_.counters.drops.count(XM_DROP_receive_truncated, batch_.truncated);
+  count_undelivered();
   if (batch_.frame_count == 0) return 0;
   thread_.counters.receive_batches.add();
   thread_.counters.received_datagrams.add(batch_.frame_count);
@@ -55,6 +55,14 @@ std::size_t Rx::run(DatagramReceiver& socket) {
   }
   deliver();  // 7
   return batch_.frame_count;
+}
+
+// What the socket has received and the batch does not hold.
+void Rx::count_undelivered() {
+  thread_.counters.drops.count(XM_DROP_receive_truncated, batch_.truncated);
+  thread_.counters.drops.count(XM_DROP_outer_malformed, batch_.outer_malformed);
+  thread_.counters.drops.count(XM_DROP_outer_checksum, batch_.outer_checksum);
+  thread_.counters.drops.count(XM_DROP_outer_martian, batch_.outer_martian);
 }
 
 void Rx::classify(Instant now) {

@@ -37,6 +37,7 @@ class Rx {
     std::size_t end;
   };
 
+  void count_undelivered();
   void classify(Instant now);
   void classify_data(const Frame& frame, Instant now);
   void hand_to_control(const Frame& frame);

@@ -40,7 +40,11 @@
   X(counters_exhausted,     "session has no counters left")                                           \
   X(send_failed,            "kernel refused to send the datagram")                                    \
   X(send_queue_full,        "socket's send queue stayed full")                                        \
-  X(interface_down,         "interface is down")
+  X(interface_down,         "interface is down")                                                      \
+  /* Receiving through AF_XDP, before the walk: what the kernel would not have let a socket see. */   \
+  X(outer_malformed,        "frame from XDP is no whole UDP datagram")                                \
+  X(outer_checksum,         "IPv4 header checksum of a frame from XDP is wrong")                      \
+  X(outer_martian,          "source or destination of a frame from XDP is no address to talk to")
 /* clang-format on */
 
 enum xm_drop {
