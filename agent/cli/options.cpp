@@ -1,9 +1,6 @@
 #include "agent/cli/options.hpp"
 
-#include <net/if.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <utility>
@@ -181,18 +178,6 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
 }
 
 }  // namespace
-
-std::string interface_name_fault(std::string_view name) {
-  if (name.empty() || name.size() >= IF_NAMESIZE) return "it must have 1 to 15 bytes";
-  if (name == "." || name == "..") return "the kernel reserves it";
-  const auto forbidden = [](char c) {
-    return c == '/' || c == ':' || c == '%' || static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
-  };
-  if (std::any_of(name.begin(), name.end(), forbidden)) {
-    return "it must not contain /, :, %, spaces or control characters";
-  }
-  return {};
-}
 
 Command parse_command_line(const std::vector<std::string>& arguments,
                            const Environment& environment) {

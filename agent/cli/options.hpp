@@ -4,7 +4,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -53,8 +52,5 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 // `arguments` without the program's name.
 [[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,
                                          const Environment& environment);
-
-// Why the kernel would not take this as the name of an interface; empty when it would.
-[[nodiscard]] std::string interface_name_fault(std::string_view name);
 
 }  // namespace xm

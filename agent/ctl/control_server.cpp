@@ -18,6 +18,20 @@ std::string error_reply(const std::string& what) {
   return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string answer_attach(std::string_view line, Controller& controller) {
+  const auto request = parse_attach_request(line);
+  if (!request) return error_reply(request.error().what);
+  const auto report = controller.attach(request.value());
+  return report ? attach_reply_json(report.value()) : error_reply(report.error().what);
+}
+
+std::string answer_detach(std::string_view line, Controller& controller) {
+  const auto interface = parse_detach_request(line);
+  if (!interface) return error_reply(interface.error().what);
+  const auto report = controller.detach(interface.value());
+  return report ? detach_reply_json(report.value()) : error_reply(report.error().what);
+}
+
 class ControlDialogue final : public Dialogue {
  public:
   explicit ControlDialogue(Controller& controller) : controller_(controller) {}
@@ -66,8 +80,15 @@ std::string answer_control_request(std::string_view line, Controller& controller
     return error_reply("expected a text in \"request\", as {\"request\":\"status\"}");
   }
   const auto& wanted = name->get_ref<const std::string&>();
-  if (wanted == "status") return status_json(controller.status());
-  return error_reply("unknown request " + printable(wanted) + "; this version knows: status");
+  if (wanted == "attach") return answer_attach(line, controller);
+  if (wanted == "detach") return answer_detach(line, controller);
+  if (wanted == "status" || wanted == "interfaces") {
+    if (Status none = check_no_members(line); !none) return error_reply(none.error().what);
+    return wanted == "status" ? status_json(controller.status())
+                              : interfaces_json(controller.attachments());
+  }
+  return error_reply("unknown request " + printable(wanted) +
+                     "; this version knows: status, interfaces, attach, detach");
 }
 
 ControlServer::ControlServer(std::unique_ptr<StreamServer> server) : server_(std::move(server)) {}
