@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/ctl/attach.hpp"
@@ -93,5 +94,8 @@ struct AttachmentStatus {
 
 // The text for people, from such a line. An error when it is none.
 [[nodiscard]] Result<std::string> interfaces_text(std::string_view json);
+
+// Whether such a line lists an interface of this name.
+[[nodiscard]] bool holds_interface(std::string_view json, std::string_view name);
 
 }  // namespace xm

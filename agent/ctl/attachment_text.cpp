@@ -108,6 +108,14 @@ Result<std::string> interfaces_text(std::string_view json) {
   return text.take();
 }
 
+bool holds_interface(std::string_view json, std::string_view name) {
+  const auto reply = parse_reply(json);
+  if (!reply) return false;
+  const Json& list = child(reply.value(), "interfaces");
+  return std::any_of(list.begin(), list.end(),
+                     [name](const Json& each) { return show(each, "name") == name; });
+}
+
 Result<ReportText> attach_reply_text(std::string_view json) {
   const auto reply = parse_reply(json);
   if (!reply) return reply.error();

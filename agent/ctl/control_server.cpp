@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/ctl/printable.hpp"
+#include "agent/ctl/unix_listener.hpp"
 #include "xdpmesh/network_namespace.hpp"
 
 namespace xm {
@@ -98,6 +99,11 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(ControlServerOptions 
   StreamServerOptions stream;
   stream.directory = std::move(options.directory);
   stream.name = std::move(options.name);
+  if (!options.group.empty()) {
+    const auto group = find_group(options.group);
+    if (!group) return group.error();
+    stream.group = group.value();
+  }
   stream.make_dialogue = [&controller] { return std::make_unique<ControlDialogue>(controller); };
   stream.patience = options.patience;
   auto server = StreamServer::open(std::move(stream));

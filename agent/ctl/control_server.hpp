@@ -31,7 +31,8 @@ namespace xm {
 
 struct ControlServerOptions {
   std::string directory = "/run/xdp-mesh";
-  std::string name;  // of control_socket_name()
+  std::string name;   // of control_socket_name()
+  std::string group;  // name or number: its members may use the socket too; empty: root alone
   Duration patience = 30s;
 };
 

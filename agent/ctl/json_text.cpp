@@ -34,7 +34,7 @@ const Json& child(const Json& object, const char* member) {
   return found == object.end() ? kNothing : *found;
 }
 
-std::string bytes_with_unit(std::uint64_t bytes) {
+std::string bytes_text(std::uint64_t bytes) {
   constexpr std::array<const char*, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
   if (bytes < 1024) return std::to_string(bytes) + " B";
   auto scaled = static_cast<double>(bytes);
@@ -46,7 +46,7 @@ std::string bytes_with_unit(std::uint64_t bytes) {
 }
 
 std::string show_bytes(const Json& object, const char* member) {
-  return bytes_with_unit(number_of(object, member));
+  return bytes_text(number_of(object, member));
 }
 
 std::uint64_t number_of(const Json& object, const char* member) {

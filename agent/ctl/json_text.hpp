@@ -44,8 +44,6 @@ class Text {
 // An empty object when it is missing.
 [[nodiscard]] const Json& child(const Json& object, const char* member);
 
-// "1.50 MiB"
-[[nodiscard]] std::string bytes_with_unit(std::uint64_t bytes);
 [[nodiscard]] std::string show_bytes(const Json& object, const char* member);
 // 0 when it is no number.
 [[nodiscard]] std::uint64_t number_of(const Json& object, const char* member);

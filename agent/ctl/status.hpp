@@ -136,4 +136,17 @@ struct StatusView {
 // another.
 [[nodiscard]] Result<std::string> status_text(std::string_view json);
 
+// What went through an agent's tunnel so far, all peers added up.
+struct StatusTraffic {
+  std::string agent;  // names it among all that run: interface and network namespace
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+};
+
+// From such a line; errors as of status_text().
+[[nodiscard]] Result<StatusTraffic> status_traffic(std::string_view json);
+
+// "1.50 MiB"
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
+
 }  // namespace xm

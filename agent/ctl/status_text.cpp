@@ -117,4 +117,17 @@ Result<std::string> status_text(std::string_view json) {
   return text.take();
 }
 
+Result<StatusTraffic> status_traffic(std::string_view json) {
+  const auto reply = parse_reply(json);
+  if (!reply) return reply.error();
+  const Json& status = reply.value();
+  StatusTraffic traffic;
+  traffic.agent = show(status, "interface") + "@" + show(status, "network_namespace");
+  for (const Json& peer : child(status, "peers")) {
+    traffic.received_bytes += number_of(peer, "received_bytes");
+    traffic.sent_bytes += number_of(peer, "sent_bytes");
+  }
+  return traffic;
+}
+
 }  // namespace xm
