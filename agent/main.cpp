@@ -10,11 +10,15 @@
 #include "agent/bench/bench.hpp"
 #include "agent/bench/path_bench.hpp"
 #include "agent/bench/peers_bench.hpp"
+#include "agent/cli/attach_client.hpp"
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
+#include "agent/cli/doctor.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/status_client.hpp"
+#include "agent/cli/watch.hpp"
 #include "agent/node.hpp"
+#include "loader/attachment.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace {
@@ -34,7 +38,21 @@ struct Dispatch {
     return start.foreground ? xm::run_in_foreground(body) : xm::run_as_daemon(body);
   }
   int operator()(const xm::StatusCommand& status) const {
-    return xm::show_status(status, xm::NodeOptions{}.control_directory, stdout, stderr);
+    return status.watch ? xm::watch_status(status, control_directory(), stdout, stderr)
+                        : xm::show_status(status, control_directory(), stdout, stderr);
+  }
+  int operator()(const xm::AttachCommand& command) const {
+    return command.list ? xm::list_attached(command, control_directory(), {stdout, stderr})
+                        : xm::attach(command, control_directory(), {stdout, stderr});
+  }
+  int operator()(const xm::DetachCommand& command) const {
+    const auto remove_remains = [](const std::string& interface) {
+      return xm::Attachment::remove_remains(interface);
+    };
+    return xm::detach(command, control_directory(), remove_remains, {stdout, stderr});
+  }
+  int operator()(const xm::DoctorCommand& command) const {
+    return xm::examine(command.request, xm::MachineFacts(), stdout, stderr);
   }
   int operator()(const xm::BenchCommand& bench) const {
     return xm::run_bench(bench.bench, bench.start_help);
@@ -52,6 +70,8 @@ struct Dispatch {
   int operator()(const xm::Message& message) const {
     return print(message.exit_code == 0 ? stdout : stderr, message.text, message.exit_code);
   }
+
+  static std::string control_directory() { return xm::NodeOptions{}.control_directory; }
 
   // Output that does not arrive (a full disk) is a failure.
   static int print(std::FILE* to, std::string_view text, int exit_code) {

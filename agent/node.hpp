@@ -49,6 +49,9 @@ class Node final : public Controller {
   [[nodiscard]] Status apply(InterfaceChange&& change) override;
   [[nodiscard]] InterfaceView view() override;
   [[nodiscard]] StatusView status() override;
+  [[nodiscard]] Result<AttachReply> attach(const AttachRequest& request) override;
+  [[nodiscard]] Result<DetachReply> detach(const std::string& interface) override;
+  [[nodiscard]] std::vector<AttachmentStatus> attachments() override;
 
  private:
   // What is decided before anything runs.

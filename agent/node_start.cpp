@@ -141,9 +141,10 @@ Status Node::open_servers() {
   if (Status added = poller_.add(wake_->fd(), node_token::kWake); !added) return added;
 
   const NodeOptions& options = plan_.options;
-  auto control = ControlServer::open(
-      {.directory = options.control_directory, .name = control_socket_name(options.interface)},
-      *this);
+  auto control = ControlServer::open({.directory = options.control_directory,
+                                      .name = control_socket_name(options.interface),
+                                      .group = options.control_group},
+                                     *this);
   if (!control) return control.error();
   control_ = std::move(*control);
   if (Status added = poller_.add(control_->fd(), node_token::kControl); !added) return added;

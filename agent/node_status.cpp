@@ -69,7 +69,8 @@ void Node::describe_workers(StatusView& view) const {
     view.workers.push_back({.id = static_cast<std::uint32_t>(id),
                             .cpu = -1,
                             .tun_queue = worker.reads_tun() ? static_cast<int>(id) : -1,
-                            .counters = named(worker.counters())});
+                            .counters = named(worker.counters()),
+                            .queues = {}});
     if (const HandoffEngine* const handoff = worker.handoff(); handoff != nullptr) {
       std::vector<NamedCount>& counts = view.workers.back().counters;
       counts.push_back({"packets_done_by_others", handoff->handed()});

@@ -1,16 +1,15 @@
 #include "agent/cli/options.hpp"
 
-#include <net/if.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <utility>
 
 #include "agent/cli/aead_words.hpp"
+#include "agent/cli/attach_arguments.hpp"
 #include "agent/cli/bench_arguments.hpp"
 #include "agent/cli/bench_parts_arguments.hpp"
+#include "agent/cli/interface_arguments.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm {
@@ -40,6 +39,8 @@ constexpr const char* kStartFooter =
     "Files:\n"
     "  /var/run/wireguard/IFNAME.sock   configuration socket, for wg(8)\n"
     "  /run/xdp-mesh/IFNAME.sock        control socket, for `xdp-mesh status`\n"
+    "                                   and `attach`; elsewhere than in the first network\n"
+    "                                   namespace IFNAME@INODE.sock\n"
     "\n"
     "Exit status: 0 success, 1 failure, 2 wrong use.";
 
@@ -55,6 +56,8 @@ struct StartArguments {
   std::uint32_t busy_poll = 0;
   std::uint32_t mtu = 0;
   std::string log_level;
+  std::vector<std::string> attach;
+  std::string control_group;
 };
 
 // The same check without its text in the help, where the description says it better.
@@ -102,6 +105,19 @@ void add_start_options(CLI::App& app, StartArguments& start) {
   app.add_option("--log-level", start.log_level, "silent, error, info (default) or verbose")
       ->type_name("LEVEL")
       ->check(silent(CLI::IsMember({"silent", "error", "info", "verbose", "debug"})));
+}
+
+void add_more_start_options(CLI::App& app, StartArguments& start) {
+  app.add_option("--attach", start.attach,
+                 "Attach to this network interface when ready, as\n"
+                 "`xdp-mesh attach` does, with its options behind\n"
+                 "commas: eth0,mode=native,queues=2. Repeatable")
+      ->type_name("IF[,...]")
+      ->allow_extra_args(false);
+  app.add_option("--control-group", start.control_group,
+                 "This group's members may use the control socket\n"
+                 "too, which is root's power over the tunnel")
+      ->type_name("GROUP");
 }
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
@@ -173,6 +189,17 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
   }
   node.busy_poll_microseconds = arguments.busy_poll;
   if (arguments.mtu != 0) node.mtu = arguments.mtu;
+  node.control_group = arguments.control_group;
+  for (const std::string& word : arguments.attach) {
+    auto request = parse_attach_word(word);
+    if (!request) return wrong_use("--attach " + word + ": " + request.error().what);
+    for (const AttachRequest& other : node.attach) {
+      if (other.interface == request->interface) {
+        return wrong_use("--attach: expected " + other.interface + " once, got it twice");
+      }
+    }
+    node.attach.push_back(std::move(*request));
+  }
   // Other programs use LOG_LEVEL too: a level that is not ours is no error.
   const std::string level =
       arguments.log_level.empty() ? environment("LOG_LEVEL").value_or("") : arguments.log_level;
@@ -181,18 +208,6 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
 }
 
 }  // namespace
-
-std::string interface_name_fault(std::string_view name) {
-  if (name.empty() || name.size() >= IF_NAMESIZE) return "it must have 1 to 15 bytes";
-  if (name == "." || name == "..") return "the kernel reserves it";
-  const auto forbidden = [](char c) {
-    return c == '/' || c == ':' || c == '%' || static_cast<unsigned char>(c) <= ' ' || c == 0x7f;
-  };
-  if (std::any_of(name.begin(), name.end(), forbidden)) {
-    return "it must not contain /, :, %, spaces or control characters";
-  }
-  return {};
-}
 
 Command parse_command_line(const std::vector<std::string>& arguments,
                            const Environment& environment) {
@@ -207,9 +222,11 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   StartArguments top;
   StartArguments run;
   add_start_options(app, top);
+  add_more_start_options(app, top);
   CLI::App* run_app = app.add_subcommand(
       "run", "Start an agent, as without `run`; takes any IFNAME (`run status`)");
   add_start_options(*run_app, run);
+  add_more_start_options(*run_app, run);
   run_app->footer(kStartFooter);
 
   StatusCommand status;
@@ -219,6 +236,10 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   status_app->add_option("IFNAME", status.interface, "The interface (default: every agent's)")
       ->type_name("");
   status_app->add_flag("--json", status.json, "One JSON object a line, one line an agent");
+  status_app->add_flag("--watch", status.watch,
+                       "Once a second, until q or Ctrl-C; in a terminal as\na view that fits it");
+
+  const InterfaceArguments interfaces(app, kExitStatus);
 
   BenchArguments bench;
   CLI::App* bench_app = app.add_subcommand(
@@ -258,6 +279,10 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   }
   if (run_app->parsed()) return start_command(run, environment);
   if (status_app->parsed()) return status;
+  if (interfaces.parsed()) {
+    auto command = interfaces.take();
+    return command ? std::move(command).value() : wrong_use(command.error().what);
+  }
   if (bench_parts.parsed_aead()) return bench_parts.aead();
   if (bench_parts.parsed_path()) return bench_parts.path();
   if (bench_app->parsed()) {

@@ -4,10 +4,10 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <variant>
 #include <vector>
 
+#include "agent/ctl/attach.hpp"
 #include "agent/ctl/bench_options.hpp"
 #include "agent/ctl/bench_parts_options.hpp"
 #include "agent/ctl/node_options.hpp"
@@ -23,6 +23,25 @@ struct StartCommand {
 struct StatusCommand {
   std::string interface;  // empty: every running agent
   bool json = false;
+  bool watch = false;  // once a second, until it is ended
+};
+
+// Put the XDP program on an interface, or say where it is.
+struct AttachCommand {
+  AttachRequest request;
+  std::string to;     // the agent's interface; empty: the only one
+  bool list = false;  // the request is not used
+  bool json = false;
+};
+
+struct DetachCommand {
+  std::string interface;
+  std::string to;  // empty: the one that holds it
+};
+
+// Say what attaching would do, and what would stand in its way.
+struct DoctorCommand {
+  AttachRequest request;  // its interface empty: every interface but loopback
 };
 
 // Measure this build beside others.
@@ -44,8 +63,9 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command = std::variant<StartCommand, StatusCommand, BenchCommand, AeadBenchOptions,
-                             PathBenchOptions, CompletionCommand, Message>;
+using Command =
+    std::variant<StartCommand, StatusCommand, AttachCommand, DetachCommand, DoctorCommand,
+                 BenchCommand, AeadBenchOptions, PathBenchOptions, CompletionCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;
@@ -53,8 +73,5 @@ using Environment = std::function<std::optional<std::string>(const char* name)>;
 // `arguments` without the program's name.
 [[nodiscard]] Command parse_command_line(const std::vector<std::string>& arguments,
                                          const Environment& environment);
-
-// Why the kernel would not take this as the name of an interface; empty when it would.
-[[nodiscard]] std::string interface_name_fault(std::string_view name);
 
 }  // namespace xm

@@ -1,177 +1,72 @@
 #include "agent/cli/status_client.hpp"
 
-#include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <algorithm>
-#include <array>
-#include <filesystem>
-#include <string_view>
-#include <system_error>
 #include <utility>
-#include <vector>
 
-#include "agent/ctl/control_server.hpp"
+#include "agent/cli/agent_client.hpp"
 #include "agent/ctl/status.hpp"
-#include "agent/ctl/unix_listener.hpp"
 
 namespace xm {
 namespace {
 
-constexpr int kPatienceMilliseconds = 5000;
-constexpr std::size_t kMaxReply = std::size_t{256} << 20;
-constexpr std::string_view kSuffix = ".sock";
+constexpr Duration kPatience = 5s;
+constexpr const char* kRequest = "{\"request\":\"status\"}";
 
-std::string socket_path(const std::string& name, const std::string& directory) {
-  return directory + "/" + name + std::string(kSuffix);
-}
-
-// The names of all control sockets, sorted; none when there is no such directory.
-Result<std::vector<std::string>> list_agents(const std::string& directory) {
-  std::vector<std::string> names;
-  std::error_code error;
-  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
-       entry.increment(error)) {
-    const std::string file = entry->path().filename().string();
-    if (file.ends_with(kSuffix)) names.push_back(file.substr(0, file.size() - kSuffix.size()));
-  }
-  if (error == std::errc::permission_denied) {
-    return Error{"no permission for " + directory + ": run as root", EACCES};
-  }
-  std::sort(names.begin(), names.end());
-  return names;
-}
-
-std::string join(const std::vector<std::string>& names) {
-  std::string text;
-  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
-  return text;
-}
-
-// Which socket is meant by an interface's name: the one of this network namespace, or the full
-// name, or the only one of another namespace.
-Result<std::string> find_agent(const std::string& interface, const std::string& directory) {
-  const auto listed = list_agents(directory);
-  if (!listed) return listed.error();
-  const std::vector<std::string>& names = listed.value();
-  const auto is_there = [&](const std::string& name) {
-    return std::find(names.begin(), names.end(), name) != names.end();
-  };
-  if (const std::string ours = control_socket_name(interface); is_there(ours)) return ours;
-  if (is_there(interface)) return interface;
-  std::vector<std::string> elsewhere;
-  for (const std::string& name : names) {
-    if (name.starts_with(interface + "@")) elsewhere.push_back(name);
-  }
-  if (elsewhere.size() == 1) return elsewhere.front();
-  if (!elsewhere.empty()) {
-    return Error{"agents for " + interface +
-                 " run in several network namespaces: expected one of " + join(elsewhere)};
-  }
-  return Error{"no agent runs for " + interface + ": there is no " + directory + "/" + interface +
-               ".sock" + (names.empty() ? "" : "; running: " + join(names))};
-}
-
-// The sockets to ask: the one of `interface`, or all when it is empty.
-Result<std::vector<std::string>> choose_agents(const std::string& interface,
-                                               const std::string& directory) {
-  if (interface.empty()) {
-    auto names = list_agents(directory);
-    if (names && names->empty()) {
-      return Error{"no agent runs: there is no socket in " + directory};
-    }
-    return names;
-  }
-  auto name = find_agent(interface, directory);
-  if (!name) return name.error();
-  return std::vector<std::string>{std::move(name).value()};
-}
-
-Error explain(const Error& error, const std::string& socket_path) {
-  switch (error.os_errno) {
-    case EACCES:
-    case EPERM:
-      return Error{"no permission for " + socket_path + ": run as root", error.os_errno};
-    case ECONNREFUSED:
-      return Error{"the agent of " + socket_path + " was killed: nothing answers there",
-                   error.os_errno};
-    default:
-      return error;
-  }
-}
-
-Result<std::string> show_one(const std::string& name, const std::string& directory, bool json) {
-  auto reply = request_status(socket_path(name, directory));
-  if (!reply) return reply.error();
-  if (!json) return status_text(reply.value());
-  if (auto checked = check_reply(reply.value()); !checked) return checked.error();
-  return reply.value() + "\n";
+// As it is printed, with its end.
+Result<std::string> rendered(const std::string& line, bool json) {
+  if (!json) return status_text(line);
+  return line + "\n";
 }
 
 }  // namespace
 
-Result<std::string> request_status(const std::string& socket_path) {
-  const auto socket = connect_to_unix_path(socket_path);
-  if (!socket) return explain(socket.error(), socket_path);
-  constexpr std::string_view kRequest = "{\"request\":\"status\"}\n";
-  const int fd = socket.value().get();
-  if (::send(fd, kRequest.data(), kRequest.size(), MSG_NOSIGNAL) !=
-      static_cast<ssize_t>(kRequest.size())) {
-    return errno_error("cannot send to " + socket_path);
+StatusReplies ask_status(const StatusCommand& command, const std::string& directory) {
+  StatusReplies replies;
+  const auto chosen = choose_agents(command.interface, directory);
+  if (!chosen) {
+    replies.errors.push_back(chosen.error().what);
+    return replies;
   }
-  std::string reply;
-  std::array<char, 65536> piece;
-  while (reply.size() < kMaxReply) {
-    pollfd readable{fd, POLLIN, 0};
-    if (::poll(&readable, 1, kPatienceMilliseconds) == 0) {
-      return Error{"the agent of " + socket_path + " does not answer"};
+  for (const std::string& name : chosen.value()) {
+    const std::string path = agent_socket_path(name, directory);
+    auto line = ask_agent(path, kRequest, kPatience);
+    if (!line && line.error().os_errno == ECONNREFUSED && command.interface.empty()) {
+      // A killed agent's: removed, as wg(8) does with configuration sockets.
+      ::unlink(path.c_str());
+      continue;
     }
-    const ssize_t got = ::recv(fd, piece.data(), piece.size(), 0);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (got < 0) return errno_error("cannot read from " + socket_path);
-    if (got == 0) return Error{"the agent of " + socket_path + " went away in its reply"};
-    reply.append(piece.data(), static_cast<std::size_t>(got));
-    if (reply.back() == '\n') {
-      reply.pop_back();
-      return reply;
+    Status usable = line ? check_reply(line.value()) : Status(line.error());
+    if (usable) {
+      replies.lines.push_back(std::move(line).value());
+    } else {
+      replies.errors.push_back(usable.error().what);
     }
   }
-  return Error{"the reply of " + socket_path + " is larger than " + std::to_string(kMaxReply) +
-               " bytes"};
+  if (replies.lines.empty() && replies.errors.empty()) {
+    replies.errors.push_back("no agent runs: no socket in " + directory + " answers");
+  }
+  return replies;
 }
 
 int show_status(const StatusCommand& command, const std::string& directory, std::FILE* out,
                 std::FILE* err) {
-  const auto chosen = choose_agents(command.interface, directory);
-  if (!chosen) {
-    std::fprintf(err, "xdp-mesh: %s\n", chosen.error().what.c_str());
-    return 1;
-  }
-  int exit_code = 0;
+  StatusReplies replies = ask_status(command, directory);
   bool first = true;
-  for (const std::string& name : chosen.value()) {
-    const auto text = show_one(name, directory, command.json);
-    if (!text && text.error().os_errno == ECONNREFUSED && command.interface.empty()) {
-      // A killed agent's: removed, as wg(8) does with configuration sockets.
-      ::unlink(socket_path(name, directory).c_str());
-      continue;
-    }
+  for (const std::string& line : replies.lines) {
+    const auto text = rendered(line, command.json);
     if (!text) {
-      std::fprintf(err, "xdp-mesh: %s\n", text.error().what.c_str());
-      exit_code = 1;
+      replies.errors.push_back(text.error().what);
       continue;
     }
-    if (!first && !command.json) std::fputs("\n", out);
-    first = false;
+    if (!std::exchange(first, false) && !command.json) std::fputs("\n", out);
     std::fputs(text.value().c_str(), out);
   }
-  if (first && exit_code == 0) {
-    std::fprintf(err, "xdp-mesh: no agent runs: no socket in %s answers\n", directory.c_str());
-    exit_code = 1;
+  for (const std::string& error : replies.errors) {
+    std::fprintf(err, "xdp-mesh: %s\n", error.c_str());
   }
   if (std::fflush(out) != 0) return 1;
-  return exit_code;
+  return replies.errors.empty() ? 0 : 1;
 }
 
 }  // namespace xm

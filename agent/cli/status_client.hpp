@@ -3,14 +3,19 @@
 
 #include <cstdio>
 #include <string>
+#include <vector>
 
 #include "agent/cli/options.hpp"
 #include "xdpmesh/result.hpp"
 
 namespace xm {
 
-// The agent's reply to {"request":"status"}, one line without its end. Waits a few seconds at most.
-[[nodiscard]] Result<std::string> request_status(const std::string& socket_path);
+// What the agents answered that are meant by the command.
+struct StatusReplies {
+  std::vector<std::string> lines;   // of status_json(), in the order of the agents' names
+  std::vector<std::string> errors;  // of agents that did not answer with one, and of finding them
+};
+[[nodiscard]] StatusReplies ask_status(const StatusCommand& command, const std::string& directory);
 
 // Prints the status that is asked for on `out` and what is wrong on `err`; returns the exit code.
 [[nodiscard]] int show_status(const StatusCommand& command, const std::string& directory,

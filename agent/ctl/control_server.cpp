@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "agent/ctl/printable.hpp"
+#include "agent/ctl/unix_listener.hpp"
 #include "xdpmesh/network_namespace.hpp"
 
 namespace xm {
@@ -16,6 +17,20 @@ constexpr std::size_t kMaxRequestLine = 4096;
 std::string error_reply(const std::string& what) {
   const Json reply{{"schema_version", kStatusSchemaVersion}, {"error", what}};
   return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+std::string answer_attach(std::string_view line, Controller& controller) {
+  const auto request = parse_attach_request(line);
+  if (!request) return error_reply(request.error().what);
+  const auto report = controller.attach(request.value());
+  return report ? attach_reply_json(report.value()) : error_reply(report.error().what);
+}
+
+std::string answer_detach(std::string_view line, Controller& controller) {
+  const auto interface = parse_detach_request(line);
+  if (!interface) return error_reply(interface.error().what);
+  const auto report = controller.detach(interface.value());
+  return report ? detach_reply_json(report.value()) : error_reply(report.error().what);
 }
 
 class ControlDialogue final : public Dialogue {
@@ -66,8 +81,15 @@ std::string answer_control_request(std::string_view line, Controller& controller
     return error_reply("expected a text in \"request\", as {\"request\":\"status\"}");
   }
   const auto& wanted = name->get_ref<const std::string&>();
-  if (wanted == "status") return status_json(controller.status());
-  return error_reply("unknown request " + printable(wanted) + "; this version knows: status");
+  if (wanted == "attach") return answer_attach(line, controller);
+  if (wanted == "detach") return answer_detach(line, controller);
+  if (wanted == "status" || wanted == "interfaces") {
+    if (Status none = check_no_members(line); !none) return error_reply(none.error().what);
+    return wanted == "status" ? status_json(controller.status())
+                              : interfaces_json(controller.attachments());
+  }
+  return error_reply("unknown request " + printable(wanted) +
+                     "; this version knows: status, interfaces, attach, detach");
 }
 
 ControlServer::ControlServer(std::unique_ptr<StreamServer> server) : server_(std::move(server)) {}
@@ -77,6 +99,11 @@ Result<std::unique_ptr<ControlServer>> ControlServer::open(ControlServerOptions 
   StreamServerOptions stream;
   stream.directory = std::move(options.directory);
   stream.name = std::move(options.name);
+  if (!options.group.empty()) {
+    const auto group = find_group(options.group);
+    if (!group) return group.error();
+    stream.group = group.value();
+  }
   stream.make_dialogue = [&controller] { return std::make_unique<ControlDialogue>(controller); };
   stream.patience = options.patience;
   auto server = StreamServer::open(std::move(stream));

@@ -1,7 +1,12 @@
 // The control socket /run/xdp-mesh/NAME.sock: one JSON request a line, one JSON reply a line.
 //
-//   {"request":"status"}  ->  the line of status_json()
-//   anything else         ->  {"schema_version":1,"error":"..."}
+//   {"request":"status"}      ->  the line of status_json()
+//   {"request":"interfaces"}  ->  that of interfaces_json()
+//   {"request":"attach",...}  ->  that of attach_reply_json()
+//   {"request":"detach",...}  ->  that of detach_reply_json()
+//   anything else             ->  {"schema_version":1,"error":"..."}
+//
+// docs/control-socket.md is for who writes a client.
 //
 // Thread: the control thread. The owner watches fd() for reading and calls dispatch() then.
 #pragma once
@@ -26,7 +31,8 @@ namespace xm {
 
 struct ControlServerOptions {
   std::string directory = "/run/xdp-mesh";
-  std::string name;  // of control_socket_name()
+  std::string name;   // of control_socket_name()
+  std::string group;  // name or number: its members may use the socket too; empty: root alone
   Duration patience = 30s;
 };
 

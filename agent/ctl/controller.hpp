@@ -2,6 +2,10 @@
 // only.
 #pragma once
 
+#include <string>
+#include <vector>
+
+#include "agent/ctl/attach.hpp"
 #include "agent/ctl/status.hpp"
 #include "agent/peer/config.hpp"
 #include "xdpmesh/result.hpp"
@@ -21,6 +25,18 @@ class Controller {
 
   // Holds no secret.
   [[nodiscard]] virtual StatusView status() = 0;
+
+  // Puts the program on an interface and follows it until detach(). The request has passed
+  // attach_request_fault(). An error when nothing could be tried (no such interface, held already,
+  // held by another agent); what was tried and refused is in the report, and `attached` false.
+  // With dry_run nothing is changed.
+  [[nodiscard]] virtual Result<AttachReply> attach(const AttachRequest& request) = 0;
+
+  // Leaves nothing on the interface. An error when this agent does not hold it.
+  [[nodiscard]] virtual Result<DetachReply> detach(const std::string& interface) = 0;
+
+  // The interfaces that attach() was asked for, in that order, as in status().
+  [[nodiscard]] virtual std::vector<AttachmentStatus> attachments() = 0;
 };
 
 }  // namespace xm

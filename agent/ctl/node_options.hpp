@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/crypto/aead.hpp"
+#include "agent/ctl/attach.hpp"
 #include "agent/io/io_choice.hpp"
 #include "agent/path/handoff.hpp"
 #include "xdpmesh/log.hpp"
@@ -25,6 +27,7 @@ struct NodeOptions {
   std::uint32_t busy_poll_microseconds = 0;  // SO_BUSY_POLL; 0: off
   std::optional<std::uint32_t> mtu;          // none: 1420
   LogLevel log_level = LogLevel::info;
+  std::vector<AttachRequest> attach;  // before the agent says that it is ready
 
   // Inherited descriptors (WG_TUN_FD, WG_UAPI_FD); who reads the options takes ownership.
   std::optional<int> tun_fd;   // an open TUN device
@@ -32,6 +35,7 @@ struct NodeOptions {
 
   std::string uapi_directory = "/var/run/wireguard";
   std::string control_directory = "/run/xdp-mesh";
+  std::string control_group;  // name or number: may use the control socket too; empty: nobody
 };
 
 }  // namespace xm

@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "agent/ctl/attachment_json.hpp"
 #include "agent/ctl/base64.hpp"
 #include "xdpmesh/counters.hpp"
 #include "xdpmesh/version.hpp"
@@ -55,10 +56,15 @@ Json to_json(const UdpStatus& udp) {
 Json to_json(const WorkerStatus& worker) {
   Json counters = Json::object();
   for (const NamedCount& count : worker.counters) counters[count.name] = count.value;
+  Json queues = Json::array();
+  for (const WorkerQueue& queue : worker.queues) {
+    queues.push_back({{"interface", queue.interface}, {"queue", queue.queue}});
+  }
   return {{"id", worker.id},
           {"cpu", worker.cpu < 0 ? Json(nullptr) : Json(worker.cpu)},
           {"tun_queue", worker.tun_queue < 0 ? Json(nullptr) : Json(worker.tun_queue)},
-          {"counters", std::move(counters)}};
+          {"counters", std::move(counters)},
+          {"queues", std::move(queues)}};
 }
 
 std::string_view path_name(PeerPath path) {
@@ -73,10 +79,23 @@ std::string_view path_name(PeerPath path) {
   return "none";
 }
 
+std::string_view path_name(PacketPath path) {
+  switch (path) {
+    case PacketPath::socket:
+      return "socket";
+    case PacketPath::xdp:
+      return "xdp";
+    case PacketPath::none:
+      break;
+  }
+  return "none";
+}
+
 Json to_json(const PeerStatus& peer) {
   return {{"public_key", to_base64(peer.public_key)},
           {"endpoint", text_or_null(peer.endpoint)},
           {"path", path_name(peer.path)},
+          {"receive_path", path_name(peer.receive_path)},
           {"received_bytes", peer.received_bytes},
           {"sent_bytes", peer.sent_bytes},
           {"last_handshake_seconds",
@@ -126,12 +145,12 @@ std::string status_json(const StatusView& view) {
       {"tun", to_json(view.tun)},
       {"udp", to_json(view.udp)},
       {"workers", to_json_list(view.workers)},
+      {"interfaces", attachments_to_json(view.interfaces)},
       {"drops", drops_to_json(view.drops)},
       {"peers", to_json_list(view.peers)},
       {"fallbacks", to_json_list(view.fallbacks)},
   };
-  // An interface's name may be any bytes: what is no UTF-8 is replaced.
-  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+  return one_line(json);  // an interface's name may be any bytes
 }
 
 }  // namespace xm

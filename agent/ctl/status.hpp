@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "agent/crypto/secret.hpp"
+#include "agent/ctl/attachment_status.hpp"
 #include "agent/io/tun.hpp"
 #include "xdpmesh/addr.hpp"
 #include "xdpmesh/drop.h"
@@ -28,11 +29,18 @@ struct NamedCount {
   std::uint64_t value = 0;
 };
 
+// A receive queue of an interface whose AF_XDP socket a worker reads.
+struct WorkerQueue {
+  std::string interface;
+  std::uint32_t queue = 0;
+};
+
 struct WorkerStatus {
   std::uint32_t id = 0;
   int cpu = -1;        // pinned to it; -1: not pinned
   int tun_queue = -1;  // -1: has none
   std::vector<NamedCount> counters;
+  std::vector<WorkerQueue> queues;
 };
 
 struct AeadStatus {
@@ -75,12 +83,17 @@ struct Fallback {
   std::string reason;  // as a sentence
 };
 
+// How a peer's packets are sent.
 enum class PeerPath : std::uint8_t { none, connected, listener };
+
+// By which receive path the last packet of a peer that authenticated has come.
+enum class PacketPath : std::uint8_t { none, socket, xdp };
 
 struct PeerStatus {
   PublicKey public_key{};
   Endpoint endpoint;
   PeerPath path = PeerPath::none;
+  PacketPath receive_path = PacketPath::none;
   std::uint64_t received_bytes = 0;
   std::uint64_t sent_bytes = 0;
   std::optional<std::uint64_t> last_handshake_seconds;  // ago; none: never
@@ -104,6 +117,7 @@ struct StatusView {
   TunStatus tun;
   UdpStatus udp;
   std::vector<WorkerStatus> workers;
+  std::vector<AttachmentStatus> interfaces;
   std::array<std::uint64_t, XM_DROP_COUNT> drops{};  // all threads added up, by xm_drop
   std::vector<PeerStatus> peers;
   std::vector<Fallback> fallbacks;
@@ -121,5 +135,18 @@ struct StatusView {
 // version: what is missing is left out. An error as of check_reply(), or when the schema version is
 // another.
 [[nodiscard]] Result<std::string> status_text(std::string_view json);
+
+// What went through an agent's tunnel so far, all peers added up.
+struct StatusTraffic {
+  std::string agent;  // names it among all that run: interface and network namespace
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+};
+
+// From such a line; errors as of status_text().
+[[nodiscard]] Result<StatusTraffic> status_traffic(std::string_view json);
+
+// "1.50 MiB"
+[[nodiscard]] std::string bytes_text(std::uint64_t bytes);
 
 }  // namespace xm

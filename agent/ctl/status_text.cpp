@@ -1,81 +1,9 @@
-#include <array>
-#include <cstdio>
-#include <nlohmann/json.hpp>
-
+#include "agent/ctl/json_text.hpp"
 #include "agent/ctl/status.hpp"
 #include "xdpmesh/counters.hpp"
 
 namespace xm {
 namespace {
-
-using Json = nlohmann::ordered_json;
-
-Json parse(std::string_view json) {
-  return Json::parse(json, nullptr, /*allow_exceptions=*/false);
-}
-
-// The text is made of "label: value" lines, indented under a heading, as `wg show` has them.
-// Members that are missing or null are left out.
-class Text {
- public:
-  void heading(const std::string& text) { out_ += (out_.empty() ? "" : "\n") + text + "\n"; }
-  void line(const std::string& label, const std::string& value) {
-    if (!value.empty()) out_ += "  " + label + ": " + value + "\n";
-  }
-  [[nodiscard]] std::string take() { return std::move(out_); }
-
- private:
-  std::string out_;
-};
-
-// A member as text: a string as it is, a number in decimal, true as "yes".
-std::string show(const Json& object, const char* member) {
-  const auto found = object.find(member);
-  if (found == object.end() || found->is_null()) return {};
-  if (found->is_string()) return found->get<std::string>();
-  if (found->is_boolean()) return found->get<bool>() ? "yes" : "no";
-  return found->dump();
-}
-
-std::string show_or(const Json& object, const char* member, const char* otherwise) {
-  std::string text = show(object, member);
-  return text.empty() ? otherwise : text;
-}
-
-bool is_true(const Json& object, const char* member) {
-  return show(object, member) == "yes";
-}
-
-const Json& child(const Json& object, const char* member) {
-  static const Json kNothing = Json::object();
-  const auto found = object.find(member);
-  return found == object.end() ? kNothing : *found;
-}
-
-std::string bytes_with_unit(std::uint64_t bytes) {
-  constexpr std::array<const char*, 5> kUnits{"B", "KiB", "MiB", "GiB", "TiB"};
-  if (bytes < 1024) return std::to_string(bytes) + " B";
-  auto scaled = static_cast<double>(bytes);
-  std::size_t unit = 0;
-  for (; scaled >= 1024 && unit + 1 < kUnits.size(); ++unit) scaled /= 1024;
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.2f %s", scaled, kUnits[unit]);
-  return text.data();
-}
-
-std::string show_bytes(const Json& object, const char* member) {
-  const Json& number = child(object, member);
-  return bytes_with_unit(number.is_number_unsigned() ? number.get<std::uint64_t>() : 0);
-}
-
-// "a, b" of the members that are true; "none" when none is.
-std::string list_true(const Json& object, std::initializer_list<const char*> members) {
-  std::string list;
-  for (const char* member : members) {
-    if (is_true(object, member)) list += (list.empty() ? "" : ", ") + std::string(member);
-  }
-  return list.empty() ? "none" : list;
-}
 
 void interface_text(Text& text, const Json& status) {
   text.heading("interface: " + show(status, "interface"));
@@ -115,6 +43,12 @@ void workers_text(Text& text, const Json& workers) {
     text.heading("worker: " + show(worker, "id"));
     text.line("CPU", show_or(worker, "cpu", "not pinned"));
     text.line("TUN queue", show_or(worker, "tun_queue", "none"));
+    std::string queues;
+    for (const Json& queue : child(worker, "queues")) {
+      queues += (queues.empty() ? "" : ", ") + show(queue, "interface") + " queue " +
+                show(queue, "queue");
+    }
+    text.line("AF_XDP", queues);
     for (const auto& [name, count] : child(worker, "counters").items()) {
       text.line(name, count.dump());
     }
@@ -126,6 +60,7 @@ void peers_text(Text& text, const Json& peers) {
     text.heading("peer: " + show(peer, "public_key"));
     text.line("endpoint", show(peer, "endpoint"));
     text.line("path", show(peer, "path"));
+    text.line("last packet by", show(peer, "receive_path"));
     const std::string age = show(peer, "last_handshake_seconds");
     text.line("latest handshake", age.empty() ? "never" : age + " s ago");
     text.line("transfer", show_bytes(peer, "received_bytes") + " received, " +
@@ -168,31 +103,31 @@ void fallbacks_text(Text& text, const Json& fallbacks) {
 
 }  // namespace
 
-Status check_reply(std::string_view json) {
-  const Json reply = parse(json);
-  if (!reply.is_object()) return Error{"the agent's reply is no JSON object"};
-  if (const std::string error = show(reply, "error"); !error.empty()) {
-    return Error{"the agent refused: " + error};
-  }
-  return {};
-}
-
 Result<std::string> status_text(std::string_view json) {
-  if (auto checked = check_reply(json); !checked) return checked.error();
-  const Json status = parse(json);
-  if (const std::string version = show(status, "schema_version");
-      version != std::to_string(kStatusSchemaVersion)) {
-    return Error{"the agent speaks schema version " + version + " and this program " +
-                 std::to_string(kStatusSchemaVersion) +
-                 ": use the xdp-mesh that the agent was started from, or --json"};
-  }
+  const auto reply = parse_reply(json);
+  if (!reply) return reply.error();
+  const Json& status = reply.value();
   Text text;
   interface_text(text, status);
   fallbacks_text(text, child(status, "fallbacks"));
   workers_text(text, child(status, "workers"));
+  for (const Json& interface : child(status, "interfaces")) attachment_text(text, interface);
   peers_text(text, child(status, "peers"));
   drops_text(text, child(status, "drops"));
   return text.take();
+}
+
+Result<StatusTraffic> status_traffic(std::string_view json) {
+  const auto reply = parse_reply(json);
+  if (!reply) return reply.error();
+  const Json& status = reply.value();
+  StatusTraffic traffic;
+  traffic.agent = show(status, "interface") + "@" + show(status, "network_namespace");
+  for (const Json& peer : child(status, "peers")) {
+    traffic.received_bytes += number_of(peer, "received_bytes");
+    traffic.sent_bytes += number_of(peer, "sent_bytes");
+  }
+  return traffic;
 }
 
 }  // namespace xm

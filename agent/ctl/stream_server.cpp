@@ -10,8 +10,10 @@
 
 #include <algorithm>
 #include <array>
+#include <climits>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "agent/ctl/unix_listener.hpp"
 #include "xdpmesh/log.hpp"
@@ -40,6 +42,16 @@ void drain(int fd) {
   alignas(inotify_event) std::array<char, 4096> ignored;
   while (::read(fd, ignored.data(), ignored.size()) > 0) {
   }
+}
+
+// Whether the process that connected had the group, as its first or as one of the others.
+bool is_member(int fd, const ucred& peer, gid_t group) {
+  if (peer.gid == group) return true;
+  std::vector<gid_t> groups(NGROUPS_MAX);
+  auto length = static_cast<socklen_t>(groups.size() * sizeof(gid_t));
+  if (::getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &length) < 0) return false;
+  groups.resize(length / sizeof(gid_t));
+  return std::find(groups.begin(), groups.end(), group) != groups.end();
 }
 
 }  // namespace
@@ -74,7 +86,7 @@ Result<std::unique_ptr<StreamServer>> StreamServer::open(StreamServerOptions opt
     server->path_ = unix_socket_path(server->listener_);
   } else {
     const std::string path = server->options_.directory + "/" + server->options_.name + ".sock";
-    auto listener = listen_on_unix_path(path);
+    auto listener = listen_on_unix_path(path, server->options_.group);
     if (!listener) return listener.error();
     server->listener_ = std::move(listener).value();
     server->path_ = path;
@@ -206,6 +218,7 @@ bool StreamServer::may_connect(int fd) const {
   socklen_t length = sizeof peer;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return false;
   if (peer.uid == 0 || peer.uid == ::geteuid()) return true;
+  if (options_.group && is_member(fd, peer, *options_.group)) return true;
   log::verbose("refused user " + std::to_string(peer.uid) + " on " + path_);
   return false;
 }

@@ -44,8 +44,9 @@ class Dialogue {
 };
 
 struct StreamServerOptions {
-  std::string directory;  // made with mode 0755 when missing
-  std::string name;       // the socket is directory/name.sock, mode 0600
+  std::string directory;       // made with mode 0755 when missing
+  std::string name;            // the socket is directory/name.sock, mode 0600, or 0660 with a group
+  std::optional<gid_t> group;  // its members may connect too; not for an adopted socket
   // A socket that already listens, used instead; taken over in any case. Directory and name are
   // then not used.
   std::optional<int> adopt_fd;

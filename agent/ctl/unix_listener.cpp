@@ -1,12 +1,15 @@
 #include "agent/ctl/unix_listener.hpp"
 
 #include <fcntl.h>
+#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include <charconv>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 namespace xm {
 namespace {
@@ -65,6 +68,16 @@ Status remove_if_stale(const std::string& path) {
   return {};
 }
 
+// Nobody connects yet: a socket that does not listen refuses.
+Status give_to_group(const std::string& path, gid_t group) {
+  constexpr auto kSameUser = static_cast<uid_t>(-1);
+  if (::lchown(path.c_str(), kSameUser, group) < 0) {
+    return errno_error("cannot give " + path + " to group " + std::to_string(group));
+  }
+  if (::chmod(path.c_str(), 0660) < 0) return errno_error("cannot set the mode of " + path);
+  return {};
+}
+
 }  // namespace
 
 Result<Fd> connect_to_unix_path(const std::string& path) {
@@ -79,7 +92,25 @@ Result<Fd> connect_to_unix_path(const std::string& path) {
   return fd;
 }
 
-Result<Fd> listen_on_unix_path(const std::string& path) {
+Result<gid_t> find_group(const std::string& name) {
+  gid_t number = 0;
+  const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), number);
+  if (!name.empty() && error == std::errc{} && end == name.data() + name.size()) return number;
+  std::vector<char> memory(std::size_t{1} << 16);
+  group entry{};
+  group* found = nullptr;
+  if (const int failed = ::getgrnam_r(name.c_str(), &entry, memory.data(), memory.size(), &found);
+      failed != 0) {
+    return errno_error("cannot look up the group '" + name + "'", failed);
+  }
+  if (found == nullptr) {
+    return Error{"there is no group '" + name + "': expected a name of /etc/group or a number",
+                 ENOENT};
+  }
+  return found->gr_gid;
+}
+
+Result<Fd> listen_on_unix_path(const std::string& path, std::optional<gid_t> group) {
   const auto address = address_of(path);
   if (!address) return address.error();
   const std::size_t slash = path.rfind('/');
@@ -98,6 +129,9 @@ Result<Fd> listen_on_unix_path(const std::string& path) {
       if (errno != EADDRINUSE) return errno_error("cannot bind " + path);
       if (auto removed = remove_if_stale(path); !removed) return removed.error();
       continue;
+    }
+    if (group) {
+      if (auto given = give_to_group(path, *group); !given) return given.error();
     }
     if (::listen(fd->get(), kBacklog) < 0) return errno_error("cannot listen on " + path);
     // Until listen() the socket refused, and wg(8) removes sockets that refuse.

@@ -52,4 +52,22 @@ class DropCounters {
   return kTexts[reason];
 }
 
+[[nodiscard]] constexpr std::string_view verdict_name(xm_verdict verdict) {
+  constexpr std::array<std::string_view, XM_VERDICT_COUNT> kNames{
+#define XM_VERDICT_NAME(name, action, text) #name,
+      XM_VERDICTS(XM_VERDICT_NAME)
+#undef XM_VERDICT_NAME
+  };
+  return kNames[verdict];
+}
+
+[[nodiscard]] constexpr std::string_view verdict_text(xm_verdict verdict) {
+  constexpr std::array<std::string_view, XM_VERDICT_COUNT> kTexts{
+#define XM_VERDICT_TEXT(name, action, text) text,
+      XM_VERDICTS(XM_VERDICT_TEXT)
+#undef XM_VERDICT_TEXT
+  };
+  return kTexts[verdict];
+}
+
 }  // namespace xm

@@ -31,6 +31,9 @@ class NamedController final : public Controller {
     view.interface = name_;
     return view;
   }
+  Result<AttachReply> attach(const AttachRequest&) override { return AttachReply{}; }
+  Result<DetachReply> detach(const std::string&) override { return DetachReply{}; }
+  std::vector<AttachmentStatus> attachments() override { return {}; }
 
  private:
   std::string name_;

@@ -24,9 +24,29 @@ class FakeController final : public Controller {
     StatusView view;
     view.interface = "wg0";
     view.listen_port = listen_port;
+    view.interfaces = interfaces;
     return view;
   }
 
+  Result<AttachReply> attach(const AttachRequest& request) override {
+    attach_requests.push_back(request);
+    if (!attach_answer) return attach_answer.error();
+    AttachReply report = *attach_answer;
+    report.interface = request.interface;
+    report.dry_run = request.dry_run;
+    return report;
+  }
+  Result<DetachReply> detach(const std::string& interface) override {
+    detach_requests.push_back(interface);
+    if (!attach_answer) return attach_answer.error();
+    return DetachReply{interface, attach_answer->steps};
+  }
+  std::vector<AttachmentStatus> attachments() override { return interfaces; }
+
+  std::vector<AttachRequest> attach_requests;
+  std::vector<std::string> detach_requests;
+  Result<AttachReply> attach_answer = AttachReply{};
+  std::vector<AttachmentStatus> interfaces;
   std::vector<InterfaceChange> changes;
   Status answer;
   std::uint16_t listen_port = 51820;

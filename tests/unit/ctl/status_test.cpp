@@ -26,8 +26,8 @@ StatusView example() {
   view.udp.gro = true;
   view.udp.receive_buffer_asked = 4 << 20;
   view.udp.receive_buffer = 425984;
-  view.workers.push_back({0, 1, 0, {{"sent_datagrams", 12}}});
-  view.workers.push_back({1, -1, -1, {}});
+  view.workers.push_back({0, 1, 0, {{"sent_datagrams", 12}}, {{"eth0", 3}}});
+  view.workers.push_back({1, -1, -1, {}, {}});
   view.drops[XM_DROP_bad_tag] = 3;
   PeerStatus& peer = view.peers.emplace_back();
   peer.public_key.fill(0);
@@ -54,10 +54,10 @@ TEST_CASE("status: JSON of one line with every field") {
           R"json("aead":{"small":"libsodium","large":"ipsec-mb (AVX2)","small_limit":256,)json",
           R"json("tun":{"name":"wg0","up":true,"mtu":1420,"queues":2,"multi_queue":false,)json",
           R"json("receive_buffer_asked":4194304,"receive_buffer":425984)json",
-          R"json([{"id":0,"cpu":1,"tun_queue":0,"counters":{"sent_datagrams":12}},)json",
-          R"json({"id":1,"cpu":null,"tun_queue":null,"counters":{}}])json",
+          R"json([{"id":0,"cpu":1,"tun_queue":0,"counters":{"sent_datagrams":12},"queues":[{"interface":"eth0","queue":3}]},)json",
+          R"json({"id":1,"cpu":null,"tun_queue":null,"counters":{},"queues":[]}])json",
           R"json("bad_tag":3,"inner_malformed":0)json",
-          R"json("endpoint":"192.0.2.1:7","path":"connected","received_bytes":1536)json",
+          R"json("endpoint":"192.0.2.1:7","path":"connected","receive_path":"none","received_bytes":1536)json",
           R"json("endpoint":null,"path":"none")json",
           R"json("fallbacks":[{"what":"TUN USO","reason":"the kernel is older than 6.2"}])json",
       }) {

@@ -13,7 +13,7 @@ TEST_CASE("status text: what a person wants to know") {
   view.tun.capabilities.tso6 = true;
   view.drops[XM_DROP_bad_tag] = 3;
   view.udp.receive_buffer = 425984;
-  view.workers.push_back({0, -1, 0, {{"sent_datagrams", 12}}});
+  view.workers.push_back({0, -1, 0, {{"sent_datagrams", 12}}, {{"eth0", 3}}});
   view.peers.emplace_back().gso_reason = "EIO on a segmented send";
   view.fallbacks.push_back({"TUN USO", "the kernel is older than 6.2"});
   const auto text = status_text(status_json(view));
