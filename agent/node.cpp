@@ -54,7 +54,8 @@ void Node::run() {
 
 Instant Node::next_wake_up() const {
   const Instant now = clock_.now();
-  Instant next = std::min({engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_});
+  Instant next = std::min({engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_,
+                           steering_->due()});
   if (sockets_wait_) next = std::min(next, now + kReapInterval);
   if (link_->interval() != Duration::max()) next = std::min(next, now + link_->interval());
   return next;
@@ -105,7 +106,9 @@ void Node::follow_link(const Moment& at) {
 }
 
 void Node::follow_network(const Moment& at) {
-  if (network_->take_change(at.now)) choose_routes_anew(at);
+  if (!network_->take_change(at.now)) return;
+  steering_->network_changed();
+  choose_routes_anew(at);
 }
 
 void Node::choose_routes_anew(const Moment& at) {
@@ -127,6 +130,7 @@ void Node::bring_up(const Moment& at) {
   }
   is_up_ = true;
   listen_port_ = sockets_->listeners()->port();
+  tell_steering();
   core_->publish_all_paths();
   engine_.set_interface_up(true, at);
   core_->carry_out(at);
@@ -138,6 +142,7 @@ void Node::take_down(const Moment& at) {
   retry_bind_at_ = kFarFuture;
   engine_.set_interface_up(false, at);
   core_->carry_out(at);
+  tell_steering();
   sockets_->close();
   core_->publish_all_paths();
   log::verbose("interface is down");
@@ -155,9 +160,27 @@ Status Node::change_port(std::uint16_t port) {
   }
   if (Status opened = sockets_->open(port, udp_options()); !opened) return opened;
   listen_port_ = sockets_->listeners()->port();
+  tell_steering();
   engine_.clear_sources();
   core_->publish_all_paths();
   return {};
+}
+
+// Before what the engine wants sent has left: a program with the old key would drop the answers.
+void Node::tell_steering() {
+  steering_->set_terms(is_up_ ? listen_port_ : std::uint16_t{0}, engine_.public_key());
+}
+
+Result<AttachReply> Node::attach(const AttachRequest& request) {
+  return steering_->attach(request, clock_.now());
+}
+
+Result<DetachReply> Node::detach(const std::string& interface) {
+  return steering_->detach(interface);
+}
+
+std::vector<AttachmentStatus> Node::attachments() {
+  return steering_->attachments(clock_.now());
 }
 
 Status Node::apply(InterfaceChange&& change) {
@@ -171,6 +194,7 @@ Status Node::apply(InterfaceChange&& change) {
     choose_routes_anew(at);  // the mark may lead along others
   }
   Status applied = engine_.apply(std::move(change), at);
+  tell_steering();
   core_->carry_out(at);
   return applied;
 }
@@ -205,6 +229,7 @@ void Node::tend_sockets(const Moment& at) {
     rank_at_ = again ? at.now + kRankInterval : kFarFuture;
   }
   sockets_wait_ = sockets_->reap();
+  if (steering_->due() <= at.now) steering_->tend(at.now, sockets_->lost());
   // A network namespace that ends takes the device along without an event to us.
   const auto saw_it_go = [](const auto& worker) { return worker->tun_is_gone(); };
   if (!stopping_ && std::any_of(workers_.begin(), workers_.end(), saw_it_go)) {

@@ -21,6 +21,7 @@
 #include "agent/node_busy.hpp"
 #include "agent/node_core.hpp"
 #include "agent/node_sockets.hpp"
+#include "agent/node_steering.hpp"
 #include "agent/path/worker.hpp"
 #include "agent/peer/engine.hpp"
 #include "xdpmesh/grace.hpp"
@@ -70,6 +71,7 @@ class Node final : public Controller {
   [[nodiscard]] Status start_workers();
   [[nodiscard]] Status open_watchers();
   [[nodiscard]] Status open_servers();
+  [[nodiscard]] Status attach_interfaces();
 
   // node.cpp
   void serve(Poller::Token token, const Moment& at);
@@ -83,6 +85,7 @@ class Node final : public Controller {
   [[nodiscard]] Status change_port(std::uint16_t port);
   void tend_sockets(const Moment& at);
   void rank_peers();
+  void tell_steering();
   [[nodiscard]] UdpOptions udp_options() const;
   [[nodiscard]] Moment moment() const { return {clock_.now(), clock_.wall()}; }
 
@@ -113,6 +116,7 @@ class Node final : public Controller {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<NodeSockets> sockets_;
   std::unique_ptr<NodeCore> core_;
+  std::unique_ptr<Steering> steering_;
   std::unique_ptr<LinkWatcher> link_;
   std::optional<NetworkWatcher> network_;
   std::unique_ptr<UapiServer> uapi_;

@@ -1,6 +1,7 @@
 #include "agent/node_cpus.hpp"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -84,6 +85,20 @@ unsigned usable_processors(const fs::path& proc, const fs::path& cgroups) {
   const unsigned by_affinity = std::max(1U, affinity_processors());
   const unsigned by_quota = quota_processors(proc, cgroups);
   return by_quota == 0 ? by_affinity : std::min(by_affinity, by_quota);
+}
+
+// proc(5): "cpu  user nice system idle iowait irq softirq ..." in clock ticks.
+Duration softirq_time(const fs::path& proc) {
+  constexpr int kFieldsBefore = 6;
+  std::ifstream file(proc / "stat");
+  std::string word;
+  std::uint64_t ticks = 0;
+  if (!(file >> word) || word != "cpu") return {};
+  for (int i = 0; i <= kFieldsBefore; ++i) {
+    if (!(file >> ticks)) return {};
+  }
+  const auto per_second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  return Duration(static_cast<std::int64_t>(ticks * (1'000'000'000U / per_second)));
 }
 
 }  // namespace xm

@@ -1,7 +1,9 @@
-// How many processors this process may use.
+// How many processors this process may use, and what they spend on packets.
 #pragma once
 
 #include <filesystem>
+
+#include "xdpmesh/clock.hpp"
 
 namespace xm {
 
@@ -14,5 +16,9 @@ namespace xm {
 // The part of the above that reads files: processors by quota, rounded up; 0 when there is none.
 [[nodiscard]] unsigned quota_processors(const std::filesystem::path& proc,
                                         const std::filesystem::path& cgroups);
+
+// The time that all processors have spent in softirq, which is where the kernel receives packets;
+// zero when /proc/stat does not say.
+[[nodiscard]] Duration softirq_time(const std::filesystem::path& proc = "/proc");
 
 }  // namespace xm

@@ -129,6 +129,16 @@ void NodeSockets::disconnect(PeerId peer) {
   current_->connected.erase(found);
 }
 
+std::uint64_t NodeSockets::lost() const {
+  if (!is_open()) return 0;
+  std::uint64_t lost = 0;
+  for (const UdpSocket* const socket : {current_->listeners->v4(), current_->listeners->v6()}) {
+    if (socket != nullptr) lost += socket->dropped();
+  }
+  for (const auto& [peer, connected] : current_->connected) lost += connected.socket->dropped();
+  return lost;
+}
+
 void NodeSockets::reconnect_all() {
   if (!is_open()) return;
   for (auto it = current_->connected.begin(); it != current_->connected.end();) {

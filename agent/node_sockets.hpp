@@ -63,6 +63,9 @@ class NodeSockets final : public PathMaker {
     return is_open() ? current_->connected.size() : 0;
   }
 
+  // Datagrams that the sockets that are open now had no room for.
+  [[nodiscard]] std::uint64_t lost() const;
+
   // True once after a peer has lost its connected socket otherwise than by disconnect().
   [[nodiscard]] bool take_lost_connection() { return std::exchange(lost_connection_, false); }
 

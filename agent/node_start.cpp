@@ -59,6 +59,7 @@ Result<std::unique_ptr<Node>> Node::create(const NodeOptions& options) {
   if (Status started = node->start_workers(); !started) return started.error();
   if (Status opened = node->open_watchers(); !opened) return opened.error();
   if (Status opened = node->open_servers(); !opened) return opened.error();
+  if (Status attached = node->attach_interfaces(); !attached) return attached.error();
   return node;
 }
 
@@ -81,7 +82,9 @@ Node::Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller
       control_aead_(std::move(control_aead)),
       control_tx_(context_, {plan_.workers, *control_aead_, control_port_, control_counters_}) {}
 
+// The workers let go of their AF_XDP sockets, then they end.
 Node::~Node() {
+  steering_.reset();
   for (const auto& worker : workers_) worker->stop();
 }
 
@@ -111,6 +114,7 @@ Status Node::start_workers() {
     workers_.push_back(std::move(*worker));
   }
   ports.push_back(&control_port_);
+  steering_ = std::make_unique<Steering>(engine_, workers);
   sockets_ = std::make_unique<NodeSockets>(grace_, syscalls_, std::move(workers));
   core_ = std::make_unique<NodeCore>(engine_, *sockets_, grace_, control_tx_, control_counters_,
                                      std::move(ports));
@@ -159,6 +163,19 @@ Status Node::open_servers() {
   if (!uapi) return uapi.error();
   uapi_ = std::move(*uapi);
   return poller_.add(uapi_->fd(), node_token::kUapi);
+}
+
+// What --attach asks for. That the program cannot be put there keeps nothing from working, but it
+// was asked for.
+Status Node::attach_interfaces() {
+  for (const AttachRequest& request : plan_.options.attach) {
+    auto reply = attach(request);
+    if (!reply) return reply.error();
+    if (reply->attached) continue;
+    const std::string reason = reply->steps.empty() ? "" : ": " + reply->steps.back().reason;
+    return Error{"cannot attach to " + request.interface + reason, EIO};
+  }
+  return {};
 }
 
 }  // namespace xm

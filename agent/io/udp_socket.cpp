@@ -1,5 +1,7 @@
 #include "agent/io/udp_socket.hpp"
 
+#include <linux/sock_diag.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -327,6 +329,13 @@ SendAttributes UdpSocket::build_message(const SendRun& run, std::uint32_t offset
 }
 
 // --- Options -------------------------------------------------------------------------------------
+
+std::uint64_t UdpSocket::dropped() const {
+  std::array<std::uint32_t, SK_MEMINFO_VARS> figures{};
+  socklen_t size = sizeof figures;
+  if (getsockopt(fd_.get(), SOL_SOCKET, SO_MEMINFO, figures.data(), &size) != 0) return 0;
+  return figures[SK_MEMINFO_DROPS];
+}
 
 Status UdpSocket::set_mark(std::uint32_t mark) {
   if (setsockopt(fd_.get(), SOL_SOCKET, SO_MARK, &mark, sizeof mark) != 0) {

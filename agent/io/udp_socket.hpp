@@ -92,6 +92,10 @@ class UdpSocket final : public DatagramSocket {
   [[nodiscard]] IpAddress::Family family() const { return family_; }
   [[nodiscard]] bool is_connected() const { return listener_ != nullptr; }
 
+  // Datagrams for which its receive buffer had no room (SO_MEMINFO, Linux 4.12); 0 where the kernel
+  // does not say.
+  [[nodiscard]] std::uint64_t dropped() const;
+
   // SO_MARK; 0 takes it off.
   [[nodiscard]] Status set_mark(std::uint32_t mark);
 

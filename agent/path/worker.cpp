@@ -153,6 +153,17 @@ void Worker::serve_socket(DatagramReceiver& socket) {
   }
 }
 
+Duration Worker::cpu_time() const {
+  clockid_t clock{};
+  timespec time{};
+  if (!thread_.joinable()) return {};
+  // std::thread names no constant handle.
+  auto& thread = const_cast<std::thread&>(thread_);
+  if (pthread_getcpuclockid(thread.native_handle(), &clock) != 0) return {};
+  if (clock_gettime(clock, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
+}
+
 void Worker::add_socket(DatagramSocket& socket, xm_queue* queue) {
   (void)command({&socket, true, queue});
 }

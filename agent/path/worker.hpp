@@ -57,6 +57,8 @@ class Worker {
   [[nodiscard]] std::string aead_description() const { return parts_.aead->description(); }
   // The TUN device is gone, as seen by this worker's reads.
   [[nodiscard]] bool tun_is_gone() const { return tun_is_gone_.load(std::memory_order_relaxed); }
+  // The processor time that its thread has taken; zero before start() and after stop().
+  [[nodiscard]] Duration cpu_time() const;
   // See PathIo.
   [[nodiscard]] int io_failure() const { return parts_.io->failure(); }
 

@@ -15,6 +15,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -40,6 +41,16 @@ namespace xm {
 struct HandshakeQueue {
   std::size_t waiting = 0;
   std::size_t capacity = 1;
+};
+
+// What is public about a peer, without its lists.
+struct PeerSummary {
+  PeerId id = 0;
+  PublicKey public_key{};
+  Endpoint endpoint;
+  std::uint64_t received_bytes = 0;
+  std::uint64_t sent_bytes = 0;
+  WallTime last_handshake;  // zero: never
 };
 
 class Engine {
@@ -82,6 +93,11 @@ class Engine {
   // Everything of InterfaceView but listen_port and fwmark; peers in the order of their creation.
   [[nodiscard]] InterfaceView view() const;
 
+  // None while there is no private key.
+  [[nodiscard]] std::optional<PublicKey> public_key() const;
+  // In the order of their creation, `most` at most.
+  [[nodiscard]] std::vector<PeerSummary> summaries(std::size_t most) const;
+
   // Null, or a route that is not set, when there is no such peer.
   [[nodiscard]] Peer* find_peer(PeerId peer) const;
   [[nodiscard]] PeerRoute route(PeerId peer) const;
@@ -91,6 +107,9 @@ class Engine {
   // For the packet path, inside a Grace section. The snapshot is never null.
   [[nodiscard]] const Published<const AllowedIps>& allowed_ips() const { return allowed_ips_; }
   [[nodiscard]] const IndexTable& sessions() const { return indices_; }
+
+  // As IndexTable::observe().
+  void observe_sessions(SessionObserver* observer) { indices_.observe(observer); }
 
  private:
   struct KeyHash {

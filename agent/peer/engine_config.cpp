@@ -146,6 +146,25 @@ InterfaceView Engine::view() const {
   return view;
 }
 
+std::optional<PublicKey> Engine::public_key() const {
+  if (!local_.is_set()) return std::nullopt;
+  return local_.public_key;
+}
+
+std::vector<PeerSummary> Engine::summaries(std::size_t most) const {
+  std::vector<PeerSummary> list;
+  for (const auto& [id, peer] : peers_) {
+    if (list.size() == most) break;
+    list.push_back({.id = id,
+                    .public_key = peer->remote.key,
+                    .endpoint = peer->route.remote,
+                    .received_bytes = peer->shared->received_bytes.load(std::memory_order_relaxed),
+                    .sent_bytes = peer->shared->sent_bytes.load(std::memory_order_relaxed),
+                    .last_handshake = peer->last_handshake});
+  }
+  return list;
+}
+
 PeerView Engine::view_of(const PeerRecord& peer) const {
   PeerView view;
   view.public_key = peer.remote.key;

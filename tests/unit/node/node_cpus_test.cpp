@@ -2,6 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include <unistd.h>
+
 #include <fstream>
 #include <string>
 
@@ -33,6 +35,17 @@ TEST_CASE("processors: the least quota from the cgroup up to the root counts, ro
     write(root / "cgroup/outer/cpu.max", row.outer);
     CHECK(quota_processors(root / "proc", root / "cgroup") == row.processors);
   }
+}
+
+TEST_CASE("processors: time in softirq is the seventh figure of the first line") {
+  const test::TemporaryDirectory directory;
+  const fs::path proc = directory.path();
+  CHECK(softirq_time(proc) == Duration(0));
+  const auto second = static_cast<std::uint64_t>(sysconf(_SC_CLK_TCK));
+  write(proc / "stat", "cpu  1 2 3 4 5 6 " + std::to_string(3 * second) + " 8 9 0\ncpu0 1 2 3\n");
+  CHECK(softirq_time(proc) == 3s);
+  write(proc / "stat", "cpu 1 2\n");
+  CHECK(softirq_time(proc) == Duration(0));
 }
 
 TEST_CASE("processors: a quota of version 1") {

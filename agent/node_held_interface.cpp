@@ -1,0 +1,294 @@
+#include "agent/node_held_interface.hpp"
+
+#include <net/if.h>
+
+#include <algorithm>
+#include <atomic>
+#include <utility>
+
+#include "agent/noise/cookie.hpp"
+#include "xdpmesh/log.hpp"
+#include "xdpmesh/network_namespace.hpp"
+
+namespace xm {
+namespace {
+
+// Of what has happened to an interface, the latest are kept.
+constexpr std::size_t kMostSteps = 64;
+
+void append(std::vector<AttachStep>& to, std::vector<AttachStep> steps) {
+  to.insert(to.end(), std::make_move_iterator(steps.begin()),
+            std::make_move_iterator(steps.end()));
+}
+
+std::string plural(std::uint32_t count, const char* noun) {
+  return std::to_string(count) + " " + noun + (count == 1 ? "" : "s");
+}
+
+void store_flags(xm_config& config, std::uint32_t flags) {
+  std::atomic_ref<__u32>(config.flags).store(flags, std::memory_order_seq_cst);
+}
+
+std::string_view reason_of(bool deleted) {
+  return deleted ? "the interface was deleted"
+                 : "somebody took the XDP program off the interface";
+}
+
+ZeroCopy wish(ZeroCopyChoice choice) {
+  if (choice == ZeroCopyChoice::automatic) return ZeroCopy::automatic;
+  return choice == ZeroCopyChoice::yes ? ZeroCopy::required : ZeroCopy::off;
+}
+
+std::optional<RxPath> forced_path(ReceiveChoice choice) {
+  if (choice == ReceiveChoice::automatic) return std::nullopt;
+  return choice == ReceiveChoice::xdp ? RxPath::xdp : RxPath::socket;
+}
+
+}  // namespace
+
+// --- coming and going ---
+
+Status HeldInterface::attach(AttachReply& reply, Instant now) {
+  auto facts = interface_facts(request_.interface);
+  if (!facts) return facts.error();
+  facts_ = std::move(*facts);
+
+  AttachReport loaded;
+  auto attachment =
+      Attachment::attach(maps_, {.interface = request_.interface, .mode = request_.mode}, loaded);
+  append(reply.steps, loaded.steps);
+  if (!attachment) {
+    if (reply.steps.empty()) return attachment.error();
+    reply.steps.push_back({"XDP program on " + request_.interface, false,
+                            attachment.error().what});
+    return {};
+  }
+  attachment_.emplace(std::move(*attachment));
+  attached_at_ = now;
+  away_ = Away::no;
+  bind(reply.steps);
+  chooser_.emplace(abilities(), forced_path(request_.rx));
+  reply.attached = true;
+  steps_ = reply.steps;
+  return {};
+}
+
+void HeldInterface::go_live(const SteeringTerms& terms) {
+  terms_ = terms;
+  is_live_ = true;
+  if (Status set = attachment_->program().set_locals(facts_.addresses); !set) {
+    note({"local addresses", false, set.error().what});
+  }
+  configure();
+  queues_.start(attachment_->program());
+}
+
+bool HeldInterface::detach(std::vector<AttachStep>& steps) {
+  if (attachment_) {
+    is_live_ = false;
+    configure();
+    queues_.close_from(attachment_->program(), 0);
+  }
+  if (!queues_.settle()) return false;
+  if (!attachment_) return true;
+  const AttachReport& report = attachment_->report();
+  const std::string what = std::string(attach_mode_name(report.mode)) + " XDP program off " + name();
+  if (Status detached = attachment_->detach(); detached) {
+    steps.push_back({what, true, ""});
+  } else {
+    steps.push_back({what, false, detached.error().what});
+  }
+  attachment_.reset();
+  return true;
+}
+
+// --- sockets ---
+
+XskOptions HeldInterface::socket_options() const {
+  XskOptions options;
+  options.interface_index = attachment_->ifindex();
+  options.mtu = facts_.mtu;
+  options.chunk_size = request_.chunk_size.value_or(0);
+  options.chunks = request_.chunks;
+  options.receive_ring = request_.rx_ring.value_or(0);
+  options.fill_ring = request_.fill_ring.value_or(0);
+  options.busy_poll = request_.busy_poll_microseconds;
+  // A program in generic mode gets copies: the driver's own memory never reaches it.
+  const bool generic = attachment_->report().mode == AttachMode::generic;
+  options.zero_copy = generic ? ZeroCopy::off : wish(request_.zero_copy);
+  return options;
+}
+
+std::uint32_t HeldInterface::wanted_queues() const {
+  const std::uint32_t there = std::min<std::uint32_t>(facts_.receive_queues, XM_MAX_QUEUES);
+  return std::min(request_.queues.value_or(there), there);
+}
+
+RxAbilities HeldInterface::abilities() const {
+  return {.has_sockets = queues_.bound() != 0,
+          .native = attachment_->report().mode == AttachMode::native,
+          .zero_copy = queues_.all_zero_copy()};
+}
+
+void HeldInterface::bind(std::vector<AttachStep>& steps) {
+  const std::uint32_t wanted = wanted_queues();
+  const bool no_zero_copy = attachment_->report().mode == AttachMode::generic &&
+                            request_.zero_copy == ZeroCopyChoice::yes;
+  if (no_zero_copy) {
+    steps.push_back({"zero-copy", false,
+                     "the program runs in generic mode, which copies"});
+    return;
+  }
+  queues_.open(attachment_->program(), socket_options(), wanted);
+  const std::uint32_t bound = queues_.bound();
+  if (bound != 0) {
+    steps.push_back({"AF_XDP sockets on " + plural(bound, "queue"), true,
+                     queues_.all_zero_copy() ? "zero-copy" : "copy mode"});
+  }
+  if (bound < wanted) {
+    steps.push_back({"AF_XDP sockets on " + plural(wanted - bound, "queue"), false,
+                     queues_.fault()});
+  }
+  for (const std::string& reason : queues_.notes()) {
+    steps.push_back({"AF_XDP socket", false, reason});
+  }
+}
+
+// --- the program's configuration ---
+
+// The flags come off first and go on last: with neither it passes what it is not sure of.
+void HeldInterface::configure() {
+  xm_config& config = attachment_->program().config();
+  const bool generic = attachment_->report().mode == AttachMode::generic;
+  const std::uint32_t base = generic ? std::uint32_t{XM_FLAG_GENERIC} : 0U;
+  store_flags(config, base | XM_FLAG_UNPUBLISHED);
+  config.ifindex = attachment_->ifindex();
+  config.network_namespace = network_namespace_inode();
+  config.largest_frame = queues_.largest_frame();
+  std::copy(facts_.mac.begin(), facts_.mac.end(), config.mac);
+  const bool listens = is_live_ && terms_.port != 0;
+  config.ports[0] = listens ? terms_.port : 0;
+  config.port_count = listens ? 1 : 0;
+  config.mac1_count = 0;
+  std::uint32_t flags = base;
+  if (listens && terms_.public_key) {
+    const Blake2sChaining chaining = mac1_chaining(*terms_.public_key);
+    std::copy(chaining.begin(), chaining.end(), config.mac1[0].chaining);
+    config.mac1[0].port = terms_.port;
+    config.mac1_count = 1;
+    flags |= XM_FLAG_CHECK_MAC1;
+  }
+  if (!terms_.sessions_complete) flags |= XM_FLAG_UNPUBLISHED;
+  if (listens && chooser_ && chooser_->path() == RxPath::xdp) flags |= XM_FLAG_REDIRECT;
+  std::atomic_ref<__u32>(config.abi_version).store(XM_ABI_VERSION, std::memory_order_seq_cst);
+  store_flags(config, is_live_ ? flags : base | XM_FLAG_UNPUBLISHED);
+}
+
+void HeldInterface::apply(const SteeringTerms& terms) {
+  if (terms_ == terms) return;
+  terms_ = terms;
+  if (attachment_ && is_live_) configure();
+}
+
+void HeldInterface::sample(RxSample sample) {
+  if (!attachment_ || !is_live_ || !chooser_) return;
+  if (chooser_->take(sample)) configure();
+}
+
+// --- following the interface ---
+
+void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
+  terms_ = terms;
+  (void)queues_.reap();
+  if (away_ == Away::deleted) return come_back(now);
+  if (!attachment_) return;
+  std::array<char, IF_NAMESIZE> buffer{};
+  const char* const now_called = if_indextoname(attachment_->ifindex(), buffer.data());
+  if (now_called == nullptr) return lose_interface(Away::deleted);
+  if (request_.interface != now_called) {
+    note({"renamed to " + std::string(now_called), true, ""});
+    request_.interface = now_called;
+    if (Status renamed = attachment_->renamed(now_called); !renamed) {
+      note({"pins follow the new name", false, renamed.error().what});
+    }
+  }
+  if (!attachment_->in_place()) return lose_interface(Away::taken_off);
+  if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts));
+}
+
+void HeldInterface::notice_changes(InterfaceFacts facts) {
+  const InterfaceFacts before = std::exchange(facts_, std::move(facts));
+  SteerProgram& program = attachment_->program();
+  if (before.addresses != facts_.addresses) {
+    if (Status set = program.set_locals(facts_.addresses); !set) {
+      note({"local addresses", false, set.error().what});
+    }
+  }
+  const bool new_mtu = before.mtu != facts_.mtu;
+  const bool new_queues = before.receive_queues != facts_.receive_queues;
+  const bool came_up = facts_.up && !before.up;
+  if (new_mtu) notice_mtu();
+  if (new_queues) {
+    note({"receive queues are now " + std::to_string(facts_.receive_queues), true,
+          ""});
+    queues_.close_from(program, wanted_queues());
+  }
+  const bool may_bind = new_queues || (came_up && queues_.bound() < wanted_queues());
+  if (may_bind) bind_and_note();
+  if (!new_mtu && !may_bind && before.mac == facts_.mac) return;
+  if (chooser_) chooser_->set_abilities(abilities());
+  configure();
+  queues_.start(program);
+}
+
+// Sockets whose chunks have become too small, or needlessly large, are bound anew with others.
+void HeldInterface::notice_mtu() {
+  note({"MTU is now " + std::to_string(facts_.mtu), true, ""});
+  const std::uint32_t chunk = queues_.chunk_size();
+  if (chunk == 0 || chunk == default_chunk_size(facts_.mtu) || request_.chunk_size) return;
+  queues_.close_from(attachment_->program(), 0);
+  (void)queues_.settle();
+  bind_and_note();
+}
+
+void HeldInterface::bind_and_note() {
+  std::vector<AttachStep> steps;
+  bind(steps);
+  for (AttachStep& step : steps) note(std::move(step));
+}
+
+// The program is off the interface already; the sockets and pins are left to remove.
+void HeldInterface::lose_interface(Away how) {
+  away_ = how;
+  is_live_ = false;
+  queues_.close_from(attachment_->program(), 0);
+  (void)queues_.settle();
+  if (Status detached = attachment_->detach(); !detached) {
+    log::error("leaving " + name() + ": " + detached.error().what);
+  }
+  attachment_.reset();
+  const std::string why(reason_of(how == Away::deleted));
+  log::info(name() + ": " + why + "; data messages come by the socket");
+  note({why, true, ""});
+}
+
+// The deleted interface made anew. Where somebody took the program off a living interface nothing
+// happens until they ask for it.
+void HeldInterface::come_back(Instant now) {
+  if (if_nametoindex(request_.interface.c_str()) == 0) return;
+  const std::vector<AttachStep> history = steps_;
+  AttachReply reply;
+  if (Status attached = attach(reply, now); !attached || !is_attached()) {
+    steps_ = history;  // not ready yet: the next look tries again
+    return;
+  }
+  log::info(name() + " is there again: attached");
+  go_live(terms_);
+}
+
+void HeldInterface::note(AttachStep step) {
+  steps_.push_back(std::move(step));
+  if (steps_.size() > kMostSteps) steps_.erase(steps_.begin());
+}
+
+}  // namespace xm

@@ -1,0 +1,100 @@
+// An interface that this agent holds: its XDP program, the AF_XDP sockets of its queues, and what
+// follows when the interface changes.
+//
+// The order in which it comes to life is the design's (section 2): the program is put there and
+// passes everything; sockets are bound; sessions are published (by the owner, between attach() and
+// go_live()); the program is configured; heartbeats begin.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "agent/crypto/secret.hpp"
+#include "agent/ctl/attach.hpp"
+#include "agent/ctl/attachment_status.hpp"
+#include "agent/node_queues.hpp"
+#include "agent/node_rx_choice.hpp"
+#include "loader/attachment.hpp"
+#include "loader/interface_facts.hpp"
+#include "xdpmesh/clock.hpp"
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+// What the program needs to know of the agent.
+struct SteeringTerms {
+  std::uint16_t port = 0;               // 0: the tunnel is down, and nothing is ours
+  std::optional<PublicKey> public_key;  // none: no handshake can be valid, the engine says so
+  bool sessions_complete = true;        // every receiver index is in xm_sessions
+  friend bool operator==(const SteeringTerms&, const SteeringTerms&) = default;
+};
+
+// Thread: the control thread.
+class HeldInterface {
+ public:
+  // `maps` and `workers` outlive it.
+  HeldInterface(AttachRequest request, const SharedMaps& maps, std::vector<Worker*> workers)
+      : request_(std::move(request)), maps_(maps), queues_(std::move(workers)) {}
+
+  // Puts the program on the interface and binds the sockets; `reply` has every step. An error when
+  // nothing could be tried; when everything was refused, is_attached() is false.
+  [[nodiscard]] Status attach(AttachReply& reply, Instant now);
+  // Then, once the sessions are published: redirects, if that is the choice.
+  void go_live(const SteeringTerms& terms);
+
+  // Stops redirecting, empties the sockets and takes the program off. False while a worker has not
+  // let go of a socket: call again.
+  [[nodiscard]] bool detach(std::vector<AttachStep>& steps);
+
+  // Looks at the interface and does what its changes ask for: up, down, queues, MTU, addresses,
+  // MAC, name, deletion and return.
+  void follow(const SteeringTerms& terms, Instant now);
+  // The agent's terms have changed.
+  void apply(const SteeringTerms& terms);
+  // What the workers received since the last call, for `--rx auto`.
+  void sample(RxSample sample);
+  // Closes what workers have let go of; true when nothing waits.
+  bool reap() { return queues_.reap(); }
+
+  [[nodiscard]] const std::string& name() const { return request_.interface; }
+  [[nodiscard]] bool is_attached() const { return attachment_.has_value(); }
+  [[nodiscard]] bool chooses_itself() const { return request_.rx == ReceiveChoice::automatic; }
+  [[nodiscard]] std::uint64_t lost() const { return queues_.lost(); }
+  [[nodiscard]] AttachmentStatus status(Instant now) const;
+
+  // What attach() would do, without doing it.
+  [[nodiscard]] static Result<AttachReply> dry_run(const AttachRequest& request);
+
+ private:
+  // How the program left the interface without our doing.
+  enum class Away : std::uint8_t { no, deleted, taken_off };
+
+  void note(AttachStep step);
+  [[nodiscard]] XskOptions socket_options() const;
+  [[nodiscard]] std::uint32_t wanted_queues() const;
+  [[nodiscard]] RxAbilities abilities() const;
+  void bind(std::vector<AttachStep>& steps);
+  void configure();
+  void lose_interface(Away how);
+  void come_back(Instant now);
+  void notice_changes(InterfaceFacts facts);
+  void notice_mtu();
+  void bind_and_note();
+
+  AttachRequest request_;  // `interface` is the name now
+  const SharedMaps& maps_;
+  InterfaceFacts facts_;
+  std::optional<Attachment> attachment_;
+  QueueSockets queues_;
+  std::optional<RxChooser> chooser_;
+  SteeringTerms terms_;
+  bool is_live_ = false;
+  Away away_ = Away::no;
+  Instant attached_at_;
+  std::vector<AttachStep> steps_;  // of the last attach, and what was done since
+};
+
+}  // namespace xm

@@ -1,0 +1,212 @@
+#include "agent/node_steering.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "agent/ctl/base64.hpp"
+#include "agent/node_cpus.hpp"
+#include "loader/attachment.hpp"
+#include "xdpmesh/log.hpp"
+
+namespace xm {
+namespace {
+
+xm_peer entry_of(const PeerSummary& peer) {
+  xm_peer value{};
+  value.id = peer.id;
+  std::copy(peer.public_key.begin(), peer.public_key.end(), value.public_key);
+  const std::string name = to_base64(peer.public_key);
+  std::copy_n(name.begin(), std::min(name.size(), sizeof value.name - 1), value.name);
+  if (peer.endpoint.is_set()) {
+    value.endpoint = to_xm_address(peer.endpoint.address);
+    value.endpoint_port = peer.endpoint.port;
+  }
+  value.received_bytes = peer.received_bytes;
+  value.sent_bytes = peer.sent_bytes;
+  value.last_handshake =
+      static_cast<std::uint64_t>(peer.last_handshake.nanoseconds / 1'000'000'000);
+  return value;
+}
+
+}  // namespace
+
+void Steering::Table::remove(std::uint32_t index) {
+  if (Status removed = maps_.remove_session(index); !removed) {
+    log::verbose(removed.error().what);
+  }
+}
+
+Steering::~Steering() {
+  for (const auto& held : held_) {
+    std::vector<AttachStep> steps;
+    (void)held->detach(steps);
+  }
+  held_.clear();
+  forget_maps();
+}
+
+// --- attaching and detaching ---
+
+Result<AttachReply> Steering::attach(const AttachRequest& request, Instant now) {
+  if (find(request.interface) != nullptr) {
+    return Error{"this agent holds " + request.interface +
+                     " already: `xdp-mesh detach " + request.interface + "` first",
+                 EBUSY};
+  }
+  if (request.dry_run) return HeldInterface::dry_run(request);
+  AttachReply reply;
+  reply.interface = request.interface;
+  if (Status made = make_maps(request.interface); !made) return made.error();
+  auto held = std::make_unique<HeldInterface>(request, *maps_, workers_);
+  const Status attached = held->attach(reply, now);
+  if (!attached || !held->is_attached()) {
+    held.reset();
+    if (held_.empty()) forget_maps();
+    if (!attached) return attached.error();
+    return reply;
+  }
+  publish_sessions();
+  terms_.sessions_complete = mirror_->is_complete();
+  held->go_live(terms_);
+  held_.push_back(std::move(held));
+  follow_at_ = now + kFollowInterval;
+  log::info("attached to " + request.interface);
+  return reply;
+}
+
+Result<DetachReply> Steering::detach(const std::string& interface) {
+  HeldInterface* const held = find(interface);
+  if (held == nullptr) return Error{"this agent does not hold " + interface, ENODEV};
+  DetachReply reply;
+  reply.interface = interface;
+  if (!held->detach(reply.steps)) {
+    return Error{"a worker has not let go of a socket of " + interface + " for a second: try again",
+                 EAGAIN};
+  }
+  held_.remove_if([&](const auto& one) { return one.get() == held; });
+  if (held_.empty()) forget_maps();
+  log::info("detached from " + interface);
+  return reply;
+}
+
+HeldInterface* Steering::find(const std::string& interface) const {
+  for (const auto& held : held_) {
+    if (held->name() == interface) return held.get();
+  }
+  return nullptr;
+}
+
+std::vector<AttachmentStatus> Steering::attachments(Instant now) const {
+  std::vector<AttachmentStatus> list;
+  for (const auto& held : held_) list.push_back(held->status(now));
+  return list;
+}
+
+// --- what interfaces share ---
+
+Status Steering::make_maps(const std::string& interface) {
+  if (maps_) return {};
+  auto maps = Attachment::inherit_shared_maps(XM_DEFAULT_SLOTS, std::array{interface});
+  if (!maps) return maps.error();
+  maps_.emplace(std::move(*maps));
+  return {};
+}
+
+void Steering::publish_sessions() {
+  if (mirror_ != nullptr) return;
+  table_ = std::make_unique<Table>(*maps_);
+  mirror_ = std::make_unique<SessionMirror>(*table_, [this](bool complete) {
+    terms_.sessions_complete = complete;
+    apply_terms();
+  });
+  engine_.observe_sessions(mirror_.get());
+}
+
+void Steering::forget_maps() {
+  engine_.observe_sessions(nullptr);
+  mirror_.reset();
+  table_.reset();
+  maps_.reset();
+  terms_.sessions_complete = true;
+  peers_.clear();
+}
+
+void Steering::set_terms(std::uint16_t port, const std::optional<PublicKey>& public_key) {
+  terms_.port = port;
+  terms_.public_key = public_key;
+  apply_terms();
+}
+
+void Steering::apply_terms() {
+  for (const auto& held : held_) held->apply(terms_);
+}
+
+// --- what comes round ---
+
+Instant Steering::due() const {
+  if (held_.empty()) return kFarFuture;
+  const bool samples = std::any_of(held_.begin(), held_.end(),
+                                   [](const auto& held) { return held->chooses_itself(); });
+  return std::min({follow_at_, peers_at_, samples ? sample_at_ : kFarFuture});
+}
+
+void Steering::tend(Instant now, std::uint64_t socket_lost) {
+  if (held_.empty()) return;
+  if (follow_at_ <= now) {
+    follow_at_ = now + kFollowInterval;
+    for (const auto& held : held_) held->follow(terms_, now);
+  }
+  if (sample_at_ <= now) {
+    sample_at_ = now + kSampleInterval;
+    take_sample(now, socket_lost);
+  }
+  if (peers_at_ <= now) {
+    peers_at_ = now + kPeersInterval;
+    publish_peers();
+  }
+}
+
+// CPU is that of the workers and of all softirq work: with AF_XDP a packet costs little in either,
+// by the socket most of it is softirq's.
+Steering::Totals Steering::totals(std::uint64_t socket_lost) const {
+  Totals totals;
+  for (const Worker* const worker : workers_) {
+    totals.datagrams += worker->counters().received_datagrams.value();
+    totals.batches += worker->counters().receive_batches.value();
+    totals.cpu += worker->cpu_time();
+  }
+  totals.lost = socket_lost;
+  for (const auto& held : held_) totals.lost += held->lost();
+  totals.cpu += softirq_time();
+  return totals;
+}
+
+void Steering::take_sample(Instant now, std::uint64_t socket_lost) {
+  const Totals before = std::exchange(sampled_, totals(socket_lost));
+  const Instant since = std::exchange(sampled_at_, now);
+  if (since.is_never() || now - since > 4 * kSampleInterval) return;  // the first after a pause
+  const RxSample sample{.interval = now - since,
+                        .datagrams = sampled_.datagrams - before.datagrams,
+                        .receive_batches = sampled_.batches - before.batches,
+                        .lost = sampled_.lost - std::min(before.lost, sampled_.lost),
+                        .cpu = sampled_.cpu - before.cpu};
+  for (const auto& held : held_) held->sample(sample);
+}
+
+// As many as there is room for, in the order of their creation; only what has changed is written.
+void Steering::publish_peers() {
+  std::vector<xm_peer> values;
+  for (const PeerSummary& peer : engine_.summaries(XM_MAX_PEERS)) values.push_back(entry_of(peer));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const bool same = i < peers_.size() && std::memcmp(&peers_[i], &values[i], sizeof(xm_peer)) == 0;
+    if (!same) (void)maps_->put_peer(static_cast<std::uint32_t>(i), values[i]);
+  }
+  for (std::size_t i = values.size(); i < peers_.size(); ++i) {
+    (void)maps_->clear_peer(static_cast<std::uint32_t>(i));
+  }
+  peers_ = std::move(values);
+}
+
+}  // namespace xm
