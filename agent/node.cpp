@@ -54,8 +54,8 @@ void Node::run() {
 
 Instant Node::next_wake_up() const {
   const Instant now = clock_.now();
-  Instant next = std::min({engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_,
-                           steering_->due()});
+  Instant next = std::min(
+      {engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_, steering_->due()});
   if (sockets_wait_) next = std::min(next, now + kReapInterval);
   if (link_->interval() != Duration::max()) next = std::min(next, now + link_->interval());
   return next;

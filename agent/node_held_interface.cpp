@@ -17,8 +17,7 @@ namespace {
 constexpr std::size_t kMostSteps = 64;
 
 void append(std::vector<AttachStep>& to, std::vector<AttachStep> steps) {
-  to.insert(to.end(), std::make_move_iterator(steps.begin()),
-            std::make_move_iterator(steps.end()));
+  to.insert(to.end(), std::make_move_iterator(steps.begin()), std::make_move_iterator(steps.end()));
 }
 
 std::string plural(std::uint32_t count, const char* noun) {
@@ -30,8 +29,7 @@ void store_flags(xm_config& config, std::uint32_t flags) {
 }
 
 std::string_view reason_of(bool deleted) {
-  return deleted ? "the interface was deleted"
-                 : "somebody took the XDP program off the interface";
+  return deleted ? "the interface was deleted" : "somebody took the XDP program off the interface";
 }
 
 ZeroCopy wish(ZeroCopyChoice choice) {
@@ -54,13 +52,12 @@ Status HeldInterface::attach(AttachReply& reply, Instant now) {
   facts_ = std::move(*facts);
 
   AttachReport loaded;
-  auto attachment =
-      Attachment::attach(maps_, {.interface = request_.interface, .mode = request_.mode}, loaded);
+  auto attachment = Attachment::attach(
+      maps_, {.interface = request_.interface, .mode = request_.mode, .places = {}}, loaded);
   append(reply.steps, loaded.steps);
   if (!attachment) {
     if (reply.steps.empty()) return attachment.error();
-    reply.steps.push_back({"XDP program on " + request_.interface, false,
-                            attachment.error().what});
+    reply.steps.push_back({"XDP program on " + request_.interface, false, attachment.error().what});
     return {};
   }
   attachment_.emplace(std::move(*attachment));
@@ -92,7 +89,8 @@ bool HeldInterface::detach(std::vector<AttachStep>& steps) {
   if (!queues_.settle()) return false;
   if (!attachment_) return true;
   const AttachReport& report = attachment_->report();
-  const std::string what = std::string(attach_mode_name(report.mode)) + " XDP program off " + name();
+  const std::string what =
+      std::string(attach_mode_name(report.mode)) + " XDP program off " + name();
   if (Status detached = attachment_->detach(); detached) {
     steps.push_back({what, true, ""});
   } else {
@@ -135,8 +133,7 @@ void HeldInterface::bind(std::vector<AttachStep>& steps) {
   const bool no_zero_copy = attachment_->report().mode == AttachMode::generic &&
                             request_.zero_copy == ZeroCopyChoice::yes;
   if (no_zero_copy) {
-    steps.push_back({"zero-copy", false,
-                     "the program runs in generic mode, which copies"});
+    steps.push_back({"zero-copy", false, "the program runs in generic mode, which copies"});
     return;
   }
   queues_.open(attachment_->program(), socket_options(), wanted);
@@ -146,8 +143,8 @@ void HeldInterface::bind(std::vector<AttachStep>& steps) {
                      queues_.all_zero_copy() ? "zero-copy" : "copy mode"});
   }
   if (bound < wanted) {
-    steps.push_back({"AF_XDP sockets on " + plural(wanted - bound, "queue"), false,
-                     queues_.fault()});
+    steps.push_back(
+        {"AF_XDP sockets on " + plural(wanted - bound, "queue"), false, queues_.fault()});
   }
   for (const std::string& reason : queues_.notes()) {
     steps.push_back({"AF_XDP socket", false, reason});
@@ -229,8 +226,7 @@ void HeldInterface::notice_changes(InterfaceFacts facts) {
   const bool came_up = facts_.up && !before.up;
   if (new_mtu) notice_mtu();
   if (new_queues) {
-    note({"receive queues are now " + std::to_string(facts_.receive_queues), true,
-          ""});
+    note({"receive queues are now " + std::to_string(facts_.receive_queues), true, ""});
     queues_.close_from(program, wanted_queues());
   }
   const bool may_bind = new_queues || (came_up && queues_.bound() < wanted_queues());
@@ -245,7 +241,7 @@ void HeldInterface::notice_changes(InterfaceFacts facts) {
 void HeldInterface::notice_mtu() {
   note({"MTU is now " + std::to_string(facts_.mtu), true, ""});
   const std::uint32_t chunk = queues_.chunk_size();
-  if (chunk == 0 || chunk == default_chunk_size(facts_.mtu) || request_.chunk_size) return;
+  if (chunk == 0 || chunk == chunk_size_for(facts_.mtu) || request_.chunk_size) return;
   queues_.close_from(attachment_->program(), 0);
   (void)queues_.settle();
   bind_and_note();

@@ -38,9 +38,9 @@ AttachStep plan_mode(const AttachRequest& request, const InterfaceFacts& facts) 
     return planned("generic mode", driver + " says that it has no native mode");
   }
   if (facts.features) return planned("native mode", driver + " says that it can");
-  return planned("native mode", "tried first; this kernel does not tell whether " + driver +
-                                    " can" +
-                                    (request.mode == AttachMode::automatic ? ", else generic" : ""));
+  return planned("native mode",
+                 "tried first; this kernel does not tell whether " + driver + " can" +
+                     (request.mode == AttachMode::automatic ? ", else generic" : ""));
 }
 
 AttachStep plan_zero_copy(const AttachRequest& request, const InterfaceFacts& facts) {
@@ -69,17 +69,16 @@ Result<AttachReply> HeldInterface::dry_run(const AttachRequest& request) {
     reply.steps.push_back({"note", true, sentence});
   }
   if (const AttachedProgram* const other = obstacle(*facts); other != nullptr) {
-    reply.steps.push_back(
-        impossible("XDP program", "there is another one: " + other->to_string()));
+    reply.steps.push_back(impossible("XDP program", "there is another one: " + other->to_string()));
   }
   reply.steps.push_back(plan_mode(request, *facts));
   reply.steps.push_back(plan_zero_copy(request, *facts));
   const std::uint32_t there = std::min<std::uint32_t>(facts->receive_queues, XM_MAX_QUEUES);
   const std::uint32_t queues = std::min(request.queues.value_or(there), there);
   reply.steps.push_back(planned("AF_XDP sockets on queues 0 to " + std::to_string(queues - 1),
-                                 "the interface has " + std::to_string(facts->receive_queues)));
-  const std::uint32_t chunk = request.chunk_size.value_or(default_chunk_size(facts->mtu));
-  const std::uint32_t frame = facts->mtu + kLongestLinkHeader;
+                                "the interface has " + std::to_string(facts->receive_queues)));
+  const std::uint32_t chunk = request.chunk_size.value_or(chunk_size_for(facts->mtu));
+  const std::uint32_t frame = longest_frame(facts->mtu);
   const bool fits = frame <= largest_frame_of(chunk);
   reply.steps.push_back(
       planned("chunks of " + std::to_string(chunk) + " bytes",
@@ -107,10 +106,9 @@ AttachmentStatus HeldInterface::status(Instant now) const {
   if (!attachment_) {
     const bool deleted = away_ == Away::deleted;
     status.state = deleted ? InterfaceState::gone : InterfaceState::socket;
-    status.state_reason = deleted
-                              ? "it was deleted; one of its name will be attached to"
-                              : "somebody took the XDP program off it; `xdp-mesh detach` and "
-                                "`attach` put it there again";
+    status.state_reason = deleted ? "it was deleted; one of its name will be attached to"
+                                  : "somebody took the XDP program off it; `xdp-mesh detach` and "
+                                    "`attach` put it there again";
     status.rx_reason = status.state_reason;
     return status;
   }

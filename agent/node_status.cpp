@@ -55,6 +55,7 @@ StatusView Node::status() {
               .queues = static_cast<std::uint32_t>(tun_.queue_count()),
               .capabilities = tun_.capabilities()};
   describe_sockets(view);
+  view.interfaces = attachments();
   describe_workers(view);
   describe_peers(view, now);
   describe_fallbacks(view);
@@ -71,6 +72,11 @@ void Node::describe_workers(StatusView& view) const {
                             .tun_queue = worker.reads_tun() ? static_cast<int>(id) : -1,
                             .counters = named(worker.counters()),
                             .queues = {}});
+    for (const AttachmentStatus& interface : view.interfaces) {
+      for (const QueueStatus& queue : interface.queues) {
+        if (queue.worker == id) view.workers.back().queues.push_back({interface.name, queue.queue});
+      }
+    }
     if (const HandoffEngine* const handoff = worker.handoff(); handoff != nullptr) {
       std::vector<NamedCount>& counts = view.workers.back().counters;
       counts.push_back({"packets_done_by_others", handoff->handed()});
@@ -115,6 +121,9 @@ void Node::describe_peers(StatusView& view, Instant now) {
     if (from.last_handshake.nanoseconds != 0) {
       const std::int64_t age = std::max<std::int64_t>(0, wall - from.last_handshake.nanoseconds);
       status.last_handshake_seconds = static_cast<std::uint64_t>(age / 1'000'000'000);
+    }
+    if (const auto path = peer.last_path.load(std::memory_order_relaxed)) {
+      status.receive_path = *path == ReceivePath::xdp ? PacketPath::xdp : PacketPath::socket;
     }
     if (const SendPath* const path = peer.path.load(); path != nullptr) {
       const bool connected = sockets_->is_connected(peer.id);

@@ -51,8 +51,8 @@ Steering::~Steering() {
 
 Result<AttachReply> Steering::attach(const AttachRequest& request, Instant now) {
   if (find(request.interface) != nullptr) {
-    return Error{"this agent holds " + request.interface +
-                     " already: `xdp-mesh detach " + request.interface + "` first",
+    return Error{"this agent holds " + request.interface + " already: `xdp-mesh detach " +
+                     request.interface + "` first",
                  EBUSY};
   }
   if (request.dry_run) return HeldInterface::dry_run(request);
@@ -200,7 +200,8 @@ void Steering::publish_peers() {
   std::vector<xm_peer> values;
   for (const PeerSummary& peer : engine_.summaries(XM_MAX_PEERS)) values.push_back(entry_of(peer));
   for (std::size_t i = 0; i < values.size(); ++i) {
-    const bool same = i < peers_.size() && std::memcmp(&peers_[i], &values[i], sizeof(xm_peer)) == 0;
+    const bool same =
+        i < peers_.size() && std::memcmp(&peers_[i], &values[i], sizeof(xm_peer)) == 0;
     if (!same) (void)maps_->put_peer(static_cast<std::uint32_t>(i), values[i]);
   }
   for (std::size_t i = values.size(); i < peers_.size(); ++i) {

@@ -37,12 +37,6 @@ std::string name_of(const XskOptions& options) {
                    : "interface " + std::to_string(options.interface_index));
 }
 
-std::uint32_t chunk_size_for(std::uint32_t mtu) {
-  const std::size_t frame =
-      mtu + ethernet::kHeaderSize + ethernet::kMaximumTags * ethernet::kTagSize;
-  return frame <= largest_frame_of(kSmallChunk) ? kSmallChunk : kLargeChunk;
-}
-
 Status check(const XskOptions& options) {
   if (options.chunk_size != kSmallChunk && options.chunk_size != kLargeChunk) {
     return Error{"expected a UMEM chunk size of 2048 or 4096, got " +
@@ -193,6 +187,10 @@ Error bind_error(const XskOptions& options, int error) {
 }
 
 }  // namespace
+
+std::uint32_t chunk_size_for(std::uint32_t mtu) {
+  return longest_frame(mtu) <= largest_frame_of(kSmallChunk) ? kSmallChunk : kLargeChunk;
+}
 
 Result<XskParts> make_xsk(const XskOptions& wanted) {
   XskOptions options = wanted;

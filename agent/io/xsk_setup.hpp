@@ -9,6 +9,7 @@
 #include "agent/io/mapping.hpp"
 #include "agent/io/umem.hpp"
 #include "agent/io/xsk_ring.hpp"
+#include "agent/wire/outer.hpp"
 #include "xdpmesh/fd.hpp"
 #include "xdpmesh/result.hpp"
 
@@ -58,6 +59,14 @@ struct XskParts {
 [[nodiscard]] constexpr std::uint32_t largest_frame_of(std::uint32_t chunk_size) {
   return chunk_size - 256;
 }
+
+// The longest frame of an interface of this MTU: Ethernet header and two VLAN tags included.
+[[nodiscard]] constexpr std::uint32_t longest_frame(std::uint32_t mtu) {
+  return mtu + static_cast<std::uint32_t>(ethernet::kHeaderSize +
+                                          ethernet::kMaximumTags * ethernet::kTagSize);
+}
+// The chunk size for frames of this MTU.
+[[nodiscard]] std::uint32_t chunk_size_for(std::uint32_t mtu);
 
 // A socket with its rings, not bound: nothing arrives yet. Errors as of XskSocket::create().
 [[nodiscard]] Result<XskParts> make_xsk(const XskOptions& options);

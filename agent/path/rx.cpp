@@ -156,6 +156,7 @@ void Rx::note_arrival(Run run, Instant now) {
   if (last_source == nullptr) return;
 
   peer.received_bytes.fetch_add(bytes, std::memory_order_relaxed);
+  peer.last_path.store(last_source->path, std::memory_order_relaxed);
   if (has_data) {
     if (peer.activity.data_received(now)) ask_to_arm_timers(thread_, peer);
   } else {

@@ -9,10 +9,12 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "agent/io/datagram_socket.hpp"
 #include "agent/noise/session.hpp"
 #include "xdpmesh/clock.hpp"
+#include "xdpmesh/frame.hpp"
 #include "xdpmesh/grace.hpp"
 
 namespace xm {
@@ -97,6 +99,9 @@ class Peer {
   Published<const SendPath> path;
 
   Activity activity;
+
+  // By which path the last packet came that authenticated; none before the first.
+  std::atomic<std::optional<ReceivePath>> last_path{std::nullopt};
 
   // Bytes of WireGuard messages (UDP payload), as `wg show` counts them.
   std::atomic<std::uint64_t> sent_bytes{0};
