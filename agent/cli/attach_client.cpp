@@ -17,6 +17,7 @@ namespace {
 
 // A driver may take its time over a new program, and every queue over its sockets.
 constexpr Duration kPatience = 60s;
+constexpr Duration kListPatience = 5s;
 constexpr const char* kListRequest = "{\"request\":\"interfaces\"}";
 
 int fail(const Printer& print, const std::string& what) {
@@ -45,7 +46,7 @@ std::vector<std::string> living(const std::vector<std::string>& names,
                                 const std::string& directory) {
   std::vector<std::string> alive;
   for (const std::string& name : names) {
-    const auto reply = ask_agent(agent_socket_path(name, directory), kListRequest, kPatience);
+    const auto reply = ask_agent(agent_socket_path(name, directory), kListRequest, kListPatience);
     if (reply || reply.error().os_errno != ECONNREFUSED) alive.push_back(name);
   }
   return alive;
@@ -56,7 +57,7 @@ std::string holder_of(const std::string& interface, const std::vector<std::strin
                       const std::string& directory) {
   for (const std::string& name : agents) {
     if (!is_near(name)) continue;
-    const auto reply = ask_agent(agent_socket_path(name, directory), kListRequest, kPatience);
+    const auto reply = ask_agent(agent_socket_path(name, directory), kListRequest, kListPatience);
     if (reply && holds_interface(reply.value(), interface)) return name;
   }
   return {};
@@ -119,7 +120,7 @@ int list_attached(const AttachCommand& command, const std::string& directory,
   std::string text;
   bool success = true;
   for (const std::string& name : living(agents.value(), directory)) {
-    const auto reply = ask_agent(agent_socket_path(name, directory), kListRequest, kPatience);
+    const auto reply = ask_agent(agent_socket_path(name, directory), kListRequest, kListPatience);
     const auto told = reply ? interfaces_text(reply.value()) : Result<std::string>(reply.error());
     if (!told) {
       success = false;

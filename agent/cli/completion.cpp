@@ -4,9 +4,20 @@ namespace xm {
 namespace {
 
 constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
+_xdp_mesh_agents() {
+  local socket
+  for socket in /run/xdp-mesh/*.sock; do
+    [[ -e $socket ]] && socket=${socket##*/} && echo "${socket%.sock}"
+  done
+}
+_xdp_mesh_interfaces() {
+  local device
+  for device in /sys/class/net/*; do [[ -e $device ]] && echo "${device##*/}"; done
+}
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --help'
+  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --attach --control-group --help'
+  local attach='--mode --rx --queues --zerocopy --chunks --rx-ring --fill-ring --chunk-size --busy-poll'
   local bench='aead path --rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
   local engines='ipsec-mb boringssl openssl libsodium af-alg'
   local words
@@ -20,12 +31,22 @@ _xdp_mesh() {
     --json|--svg) COMPREPLY=($(compgen -f -- "$current")); return ;;
     --rounds|--seconds|--peer|--only) return ;;
     --log-level) words='silent error info verbose' ;;
-    --workers|--busy-poll|--mtu) return ;;
+    --mode) words='auto native generic' ;;
+    --rx) words='auto xdp socket' ;;
+    --zerocopy) words='auto yes no' ;;
+    --queues|--rx-ring|--fill-ring) words='auto' ;;
+    --chunk-size) words='auto 2048 4096' ;;
+    --to) words=$(_xdp_mesh_agents) ;;
+    --attach) words=$(_xdp_mesh_interfaces) ;;
+    --control-group) COMPREPLY=($(compgen -g -- "$current")); return ;;
+    --workers|--busy-poll|--mtu|--chunks) return ;;
     *)
       case ${COMP_WORDS[1]} in
         status)
-          words="--json --help $(for s in /run/xdp-mesh/*.sock; do
-            [[ -e $s ]] && s=${s##*/} && echo "${s%.sock}"; done)" ;;
+          words="--json --watch --help $(_xdp_mesh_agents)" ;;
+        attach) words="$attach --to --dry-run --list --json --help $(_xdp_mesh_interfaces)" ;;
+        detach) words="--to --help $(_xdp_mesh_interfaces)" ;;
+        doctor) words="$attach --help $(_xdp_mesh_interfaces)" ;;
         completion) words='bash zsh fish --help' ;;
         bench)
           case ${COMP_WORDS[2]} in
@@ -35,7 +56,7 @@ _xdp_mesh() {
           esac ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status bench completion' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor bench completion' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -49,7 +70,23 @@ _xdp_mesh_agents() {
   local -a agents=(/run/xdp-mesh/*.sock(N:t:r))
   compadd -a agents
 }
+_xdp_mesh_interfaces() {
+  local -a interfaces=(/sys/class/net/*(N:t))
+  compadd -a interfaces
+}
 _xdp_mesh() {
+  local -a attach=(
+    '--mode[where the kernel runs the program]:mode:(auto native generic)'
+    '--rx[how data messages come]:path:(auto xdp socket)'
+    '--queues[the first so many receive queues]:number:(auto)'
+    '--zerocopy[without copies]:when:(auto yes no)'
+    '--chunks[buffers a queue]:number:'
+    '--rx-ring[entries of a receive ring]:number:(auto)'
+    '--fill-ring[entries of a fill ring]:number:(auto)'
+    '--chunk-size[bytes a buffer]:bytes:(auto 2048 4096)'
+    '--busy-poll[microseconds to poll the card]:microseconds:'
+    '(-h --help)'{-h,--help}'[print help]'
+  )
   local -a start=(
     '(-f --foreground)'{-f,--foreground}'[stay in the foreground]'
     '--workers[worker threads]:number:'
@@ -60,14 +97,28 @@ _xdp_mesh() {
     '--busy-poll[microseconds to poll the network card]:microseconds:'
     '--mtu[MTU of the interface]:bytes:'
     '--log-level[how much to log]:level:(silent error info verbose)'
+    '*--attach[attach to a network interface]:interface:_xdp_mesh_interfaces'
+    '--control-group[may use the control socket]:group:_groups'
     '(-h --help)'{-h,--help}'[print help]'
   )
   case ${words[2]} in
     run) shift words; (( CURRENT-- )); _arguments $start '1:interface:' ;;
     status)
       shift words; (( CURRENT-- ))
-      _arguments '--json[print JSON]' '(-h --help)'{-h,--help}'[print help]' \
+      _arguments '--json[print JSON]' '--watch[once a second]' '(-h --help)'{-h,--help}'[print help]' \
         '1:interface:_xdp_mesh_agents' ;;
+    attach)
+      shift words; (( CURRENT-- ))
+      _arguments $attach '--to[the agent]:interface:_xdp_mesh_agents' \
+        '--dry-run[change nothing]' '--list[show what is attached]' '--json[print JSON]' \
+        '1:interface:_xdp_mesh_interfaces' ;;
+    detach)
+      shift words; (( CURRENT-- ))
+      _arguments '--to[the agent]:interface:_xdp_mesh_agents' '(-h --help)'{-h,--help}'[print help]' \
+        '1:interface:_xdp_mesh_interfaces' ;;
+    doctor)
+      shift words; (( CURRENT-- ))
+      _arguments $attach '1:interface:_xdp_mesh_interfaces' ;;
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
@@ -99,7 +150,7 @@ _xdp_mesh() {
             '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status bench completion)' ;;
+         '1:interface or command:(run status attach detach doctor bench completion)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -111,12 +162,20 @@ function __xdp_mesh_agents
     basename $socket .sock
   end
 end
-set -l start "not __fish_seen_subcommand_from status bench completion"
+function __xdp_mesh_interfaces
+  for device in /sys/class/net/*
+    basename $device
+  end
+end
+set -l start "not __fish_seen_subcommand_from status attach detach doctor bench completion"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
 complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
 complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
+complete -c xdp-mesh -n __fish_use_subcommand -a attach -d 'Receive from an interface by XDP'
+complete -c xdp-mesh -n __fish_use_subcommand -a detach -d 'Undo an attach'
+complete -c xdp-mesh -n __fish_use_subcommand -a doctor -d 'Say what an attach would do'
 complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure it beside others'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from aead path' -a 'aead path'
@@ -139,6 +198,24 @@ complete -c xdp-mesh -n $start -l io-sqpoll -d 'With --io uring, a kernel thread
 complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the network card'
 complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'
+complete -c xdp-mesh -n $start -x -l attach -a '(__xdp_mesh_interfaces)' -d 'Attach to a network interface'
+complete -c xdp-mesh -n $start -x -l control-group -a '(__fish_complete_groups)' -d 'May use the control socket'
+set -l attach '__fish_seen_subcommand_from attach doctor'
+complete -c xdp-mesh -n $attach -x -l mode -a 'auto native generic' -d 'Where the kernel runs the program'
+complete -c xdp-mesh -n $attach -x -l rx -a 'auto xdp socket' -d 'How data messages come'
+complete -c xdp-mesh -n $attach -x -l queues -a auto -d 'The first so many receive queues'
+complete -c xdp-mesh -n $attach -x -l zerocopy -a 'auto yes no' -d 'Without copies'
+complete -c xdp-mesh -n $attach -x -l chunks -d 'Buffers a queue'
+complete -c xdp-mesh -n $attach -x -l rx-ring -a auto -d 'Entries of a receive ring'
+complete -c xdp-mesh -n $attach -x -l fill-ring -a auto -d 'Entries of a fill ring'
+complete -c xdp-mesh -n $attach -x -l chunk-size -a 'auto 2048 4096' -d 'Bytes a buffer'
+complete -c xdp-mesh -n $attach -x -l busy-poll -d 'Microseconds to poll the card'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from attach detach doctor' -a '(__xdp_mesh_interfaces)'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from attach detach' -x -l to -a '(__xdp_mesh_agents)' -d 'The agent'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from attach' -l dry-run -d 'Change nothing'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from attach' -l list -d 'Show what is attached'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from attach' -l json -d 'Print JSON'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -l watch -d 'Once a second'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -l json -d 'Print JSON'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from status' -a '(__xdp_mesh_agents)'
 set -l bench '__fish_seen_subcommand_from bench'

@@ -144,6 +144,21 @@ TEST_CASE("options: wrong use is exit 2 and says what was expected") {
       {"status a b", {}, "b"},
       {"completion", {}, "SHELL"},
       {"completion csh", {}, "fish"},
+      {"attach", {}, "expected the name of an interface, as in `xdp-mesh attach eth0`"},
+      {"attach eth0 eth1", {}, "eth1"},
+      {"attach a/b", {}, "must not contain"},
+      {"attach eth0 --mode fast", {}, "--mode: expected auto, native or generic, got 'fast'"},
+      {"attach eth0 --queues 0", {}, "--queues: expected a number from 1 to 64, got 0"},
+      {"attach eth0 --zerocopy yes --mode generic", {}, "--zerocopy: expected auto or no"},
+      {"attach eth0 --list", {}, "--list: expected no interface"},
+      {"attach --frobnicate eth0", {}, "--frobnicate"},
+      {"detach", {}, "IF"},
+      {"detach ..", {}, "reserves"},
+      {"doctor a:b", {}, "must not contain"},
+      {"doctor --rx tunnel", {}, "--rx: expected auto, xdp or socket, got 'tunnel'"},
+      {"--attach eth0,mode=fast wg0", {}, "--attach eth0,mode=fast: mode: expected auto"},
+      {"--attach eth0 --attach eth0,rx=xdp wg0", {}, "expected eth0 once"},
+      {"-f attach eth0", {}, "before the subcommand `attach`"},
       {"bench --rounds 0", {}, "1 to 1000"},
       {"bench --seconds 601", {}, "1 to 600"},
       {"bench --rows tcp9", {}, "tcp9"},
@@ -198,6 +213,11 @@ TEST_CASE("options: help and version") {
        {"--rounds", "--seconds", "--quick", "--peer", "--only", "--rows", "--aead", "--io",
         "--json", "--svg", "iperf3", "130"}},
       {"completion --help", {"SHELL", "bash, zsh or fish"}},
+      {"attach --help",
+       {"--to", "--mode", "--rx", "--queues", "--zerocopy", "--chunks", "--rx-ring", "--fill-ring",
+        "--chunk-size", "--busy-poll", "--dry-run", "--list", "--json", "Exit status"}},
+      {"detach --help", {"IF", "--to", "Exit status"}},
+      {"doctor --help", {"IF", "--mode", "Exit status"}},
   };
   for (const Row& row : rows) {
     CAPTURE(row.line);
@@ -267,6 +287,53 @@ TEST_CASE("options: bench in a hurry, and what wins over it") {
   CHECK(mixed.rounds == 3);
   CHECK(mixed.seconds == 1);
   CHECK(mixed.aead == std::vector<std::string>{"openssl"});
+}
+
+TEST_CASE("options: attach, detach and doctor") {
+  const auto attach = std::get<AttachCommand>(parse(
+      "attach eth0 --to wg1 --mode native --rx xdp --queues 2 --zerocopy no --dry-run --json"));
+  CHECK(attach.request.interface == "eth0");
+  CHECK(attach.to == "wg1");
+  CHECK(attach.request.mode == AttachMode::native);
+  CHECK(attach.request.rx == ReceiveChoice::xdp);
+  CHECK(attach.request.queues == 2);
+  CHECK(attach.request.zero_copy == ZeroCopyChoice::no);
+  CHECK(attach.request.dry_run);
+  CHECK(attach.json);
+  CHECK_FALSE(attach.list);
+  const auto plain = std::get<AttachCommand>(parse("attach eth0"));
+  CHECK(plain.to.empty());
+  CHECK_FALSE(plain.request.dry_run);
+  CHECK_FALSE(plain.request.queues.has_value());
+  CHECK(std::get<AttachCommand>(parse("attach --list")).list);
+
+  const auto detach = std::get<DetachCommand>(parse("detach eth0 --to wg1"));
+  CHECK(detach.interface == "eth0");
+  CHECK(detach.to == "wg1");
+  CHECK(std::get<DoctorCommand>(parse("doctor")).request.interface.empty());
+  const auto doctor = std::get<DoctorCommand>(parse("doctor eth0 --mode generic"));
+  CHECK(doctor.request.interface == "eth0");
+  CHECK(doctor.request.mode == AttachMode::generic);
+}
+
+TEST_CASE("options: attaching at the start, and the control socket's group") {
+  for (const char* line :
+       {"--attach eth0 --attach eth1,mode=generic,queues=3 --control-group wheel wg0",
+        "run wg0 --attach eth0 --attach eth1,mode=generic,queues=3 --control-group wheel"}) {
+    CAPTURE(line);
+    const NodeOptions node = start(line).node;
+    REQUIRE(node.attach.size() == 2);
+    CHECK(node.attach[0].interface == "eth0");
+    CHECK(node.attach[0].mode == AttachMode::automatic);
+    CHECK(node.attach[1].interface == "eth1");
+    CHECK(node.attach[1].mode == AttachMode::generic);
+    CHECK(node.attach[1].queues == 3);
+    CHECK(node.control_group == "wheel");
+  }
+  CHECK(start("wg0").node.attach.empty());
+  CHECK(start("wg0").node.control_group.empty());
+  CHECK(std::get<StatusCommand>(parse("status --watch")).watch);
+  CHECK_FALSE(std::get<StatusCommand>(parse("status")).watch);
 }
 
 }  // namespace xm

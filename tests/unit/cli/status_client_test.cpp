@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "agent/cli/agent_client.hpp"
 #include "agent/ctl/control_server.hpp"
 #include "agent/ctl/unix_listener.hpp"
 #include "tests/support/temporary_directory.hpp"
@@ -108,16 +109,16 @@ TEST_CASE("status client: one agent, all agents, as text and as JSON") {
   const Agent first(directory.path(), control_socket_name("wg0"), "wg0");
   const Agent second(directory.path(), control_socket_name("wg1"), "wg1");
 
-  const Shown one = show({"wg0", false}, directory.path());
+  const Shown one = show({"wg0", false, false}, directory.path());
   CHECK(one.exit_code == 0);
   CHECK(one.out.starts_with("interface: wg0\n"));
   CHECK(one.err.empty());
 
-  const Shown all = show({"", false}, directory.path());
+  const Shown all = show({"", false, false}, directory.path());
   CHECK(all.exit_code == 0);
   CHECK(all.out.find("interface: wg0\n") < all.out.find("\n\ninterface: wg1\n"));
 
-  const Shown json = show({"", true}, directory.path());
+  const Shown json = show({"", true, false}, directory.path());
   CHECK(json.exit_code == 0);
   CHECK(json.out.starts_with("{\"schema_version\":1,"));
   CHECK(json.out.find("}\n{\"schema_version\":1,") != std::string::npos);
@@ -127,34 +128,34 @@ TEST_CASE("status client: one agent, all agents, as text and as JSON") {
 TEST_CASE("status client: the agent of another network namespace is found by its interface") {
   const test::TemporaryDirectory directory;
   const Agent far(directory.path(), "wg0@123", "wg0");
-  CHECK(show({"wg0", false}, directory.path()).exit_code == 0);
-  CHECK(show({"wg0@123", false}, directory.path()).exit_code == 0);
+  CHECK(show({"wg0", false, false}, directory.path()).exit_code == 0);
+  CHECK(show({"wg0@123", false, false}, directory.path()).exit_code == 0);
   const Agent farther(directory.path(), "wg0@456", "wg0");
-  const Shown unclear = show({"wg0", false}, directory.path());
+  const Shown unclear = show({"wg0", false, false}, directory.path());
   CHECK(unclear.exit_code == 1);
   CHECK(unclear.err.find("one of wg0@123, wg0@456") != std::string::npos);
 }
 
 TEST_CASE("status client: nothing there, a dead agent, a silent one") {
   const test::TemporaryDirectory directory;
-  const Shown none = show({"", false}, directory / "missing");
+  const Shown none = show({"", false, false}, directory / "missing");
   CHECK(none.exit_code == 1);
   CHECK(none.err.find("no agent runs") != std::string::npos);
   CHECK(none.out.empty());
 
   const std::string name = control_socket_name("wg0");
   leave_dead_socket(directory / (name + ".sock"));
-  const Shown dead = show({"wg0", false}, directory.path());
+  const Shown dead = show({"wg0", false, false}, directory.path());
   CHECK(dead.exit_code == 1);
   CHECK(dead.err.find("was killed") != std::string::npos);
 
   const Agent alive(directory.path(), control_socket_name("wg1"), "wg1");
-  const Shown other = show({"wg7", false}, directory.path());
+  const Shown other = show({"wg7", false, false}, directory.path());
   CHECK(other.exit_code == 1);
   CHECK(other.err.find("no agent runs for wg7") != std::string::npos);
   CHECK(other.err.find("running: ") != std::string::npos);
 
-  const Shown both = show({"", false}, directory.path());
+  const Shown both = show({"", false, false}, directory.path());
   CHECK(both.exit_code == 0);
   CHECK(both.out.starts_with("interface: wg1\n"));
   CHECK_FALSE(std::filesystem::exists(directory / (name + ".sock")));  // what was left is removed
@@ -163,7 +164,7 @@ TEST_CASE("status client: nothing there, a dead agent, a silent one") {
 TEST_CASE("status client: only dead agents are no agents") {
   const test::TemporaryDirectory directory;
   leave_dead_socket(directory / "wg0.sock");
-  const Shown none = show({"", false}, directory.path());
+  const Shown none = show({"", false, false}, directory.path());
   CHECK(none.exit_code == 1);
   CHECK(none.err.find("no agent runs") != std::string::npos);
 }
@@ -178,7 +179,7 @@ TEST_CASE("status client: a socket that closes in the middle is an error") {
     const Fd client(::accept(listener.value().get(), nullptr, nullptr));
     (void)!::write(client.get(), "{\"sch", 6);
   });
-  const auto reply = request_status(directory / "wg0.sock");
+  const auto reply = ask_agent(directory / "wg0.sock", "{\"request\":\"status\"}", 60s);
   rude.join();
   CHECK_FALSE(reply.ok());
 }

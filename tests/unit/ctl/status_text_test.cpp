@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "agent/ctl/status.hpp"
+#include "tests/unit/ctl/attachment_sample.hpp"
 
 namespace xm {
 
@@ -56,6 +57,37 @@ TEST_CASE("status text: what is no status is an error that says so") {
   CHECK_FALSE(check_reply("{\"error\":\"no\"}").ok());
   CHECK(status_text("{\"schema_version\":2}").error().what.find("schema version 2") !=
         std::string::npos);
+}
+
+TEST_CASE("status text: attached interfaces, their workers and the path of a peer's last packet") {
+  StatusView view;
+  view.interface = "wg0";
+  view.workers.push_back({0, -1, 0, {}, {{"eth0", 0}, {"eth1", 3}}});
+  view.interfaces.push_back(test::sample_attachment());
+  view.peers.emplace_back().receive_path = PacketPath::xdp;
+  const auto text = status_text(status_json(view));
+  REQUIRE(text.ok());
+  for (const char* part :
+       {"  AF_XDP: eth0 queue 0, eth1 queue 3\n", "attached: eth0\n", "  last packet by: xdp\n"}) {
+    CAPTURE(part);
+    CAPTURE(text.value());
+    CHECK(text.value().find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("status text: what went through an agent, all peers added up") {
+  StatusView view;
+  view.interface = "wg0";
+  view.network_namespace = 17;
+  view.peers.emplace_back().received_bytes = 5;
+  view.peers.emplace_back().received_bytes = 7;
+  view.peers.back().sent_bytes = 11;
+  const auto traffic = status_traffic(status_json(view));
+  REQUIRE(traffic.ok());
+  CHECK(traffic.value().agent == "wg0@17");
+  CHECK(traffic.value().received_bytes == 12);
+  CHECK(traffic.value().sent_bytes == 11);
+  CHECK_FALSE(status_traffic("[]").ok());
 }
 
 }  // namespace xm

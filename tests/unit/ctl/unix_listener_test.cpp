@@ -5,10 +5,12 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 #include <fstream>
 #include <utility>
 
+#include "tests/support/skip.hpp"
 #include "tests/support/temporary_directory.hpp"
 
 namespace xm {
@@ -39,6 +41,32 @@ TEST_CASE("unix listener: reachable by its owner alone, whatever the umask") {
   CHECK(connect_to_unix_path(directory / "a/b/wg0.sock").ok());
   CHECK(unix_socket_path(listener.value()) == directory / "a/b/wg0.sock");
   CHECK((::fcntl(listener.value().get(), F_GETFD) & FD_CLOEXEC) != 0);
+}
+
+TEST_CASE("unix listener: a group may be let in") {
+  if (::geteuid() != 0) XM_SKIP("needs root");
+  const test::TemporaryDirectory directory;
+  const std::string path = directory / "wg0.sock";
+  const mode_t before = ::umask(0077);
+  const auto listener = listen_on_unix_path(path, 4321);
+  ::umask(before);
+  REQUIRE(listener.ok());
+  CHECK(mode_of(path) == 0660);
+  struct stat entry {};
+  REQUIRE(::lstat(path.c_str(), &entry) == 0);
+  CHECK(entry.st_gid == 4321);
+  CHECK(entry.st_uid == 0);
+}
+
+TEST_CASE("unix listener: a group by name and by number") {
+  CHECK(find_group("root").value() == 0);
+  CHECK(find_group("4321").value() == 4321);
+  for (const char* name : {"", "no-such-group-here", "-1", "12x", "99999999999"}) {
+    CAPTURE(name);
+    const auto group = find_group(name);
+    REQUIRE_FALSE(group.ok());
+    CHECK(group.error().what.find("there is no group") != std::string::npos);
+  }
 }
 
 TEST_CASE("unix listener: a dead process's socket is replaced, a live one is an error") {

@@ -1,0 +1,72 @@
+#include "agent/cli/doctor.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cerrno>
+
+#include "tests/unit/cli/captured.hpp"
+
+namespace xm {
+namespace {
+
+// A machine with the interfaces that are named, of which "bad" cannot be examined.
+class FixedFacts final : public FactSource {
+ public:
+  explicit FixedFacts(std::vector<std::string> names) : names_(std::move(names)) {}
+
+  [[nodiscard]] Result<std::vector<std::string>> interfaces() const override { return names_; }
+  [[nodiscard]] Result<InterfaceFacts> interface(const std::string& name) const override {
+    if (name == "bad") return Error{"there is no interface bad", ENODEV};
+    InterfaceFacts facts;
+    facts.name = name;
+    facts.driver = "veth";
+    facts.mtu = 1500;
+    return facts;
+  }
+  [[nodiscard]] LoaderFacts loader() const override { return loader_facts; }
+
+  LoaderFacts loader_facts;
+
+ private:
+  std::vector<std::string> names_;
+};
+
+}  // namespace
+
+TEST_CASE("doctor: one interface, all of them, and what is bypassed") {
+  FixedFacts facts({"eth0", "eth1"});
+  facts.loader_facts.bpf = facts.loader_facts.network_admin = true;
+  test::Captured one;
+  AttachRequest request;
+  request.interface = "eth1";
+  CHECK(examine(request, facts, one.out(), one.err()) == 0);
+  CHECK(one.out_text().find("this process:\n") == 0);
+  CHECK(one.out_text().find("eth1: would be attached") != std::string::npos);
+  CHECK(one.out_text().find("eth0") == std::string::npos);
+  CHECK(one.out_text().find("xdpdump") != std::string::npos);
+
+  test::Captured all;
+  CHECK(examine({}, facts, all.out(), all.err()) == 0);
+  CHECK(all.out_text().find("eth0: would be attached") <
+        all.out_text().find("eth1: would be attached"));
+}
+
+TEST_CASE("doctor: what would fail is exit 1") {
+  const FixedFacts powerless({"eth0"});
+  test::Captured captured;
+  CHECK(examine({}, powerless, captured.out(), captured.err()) == 1);
+  CHECK(captured.out_text().find("eth0: would not be attached") != std::string::npos);
+  CHECK(captured.out_text().find("CAP_BPF is missing") != std::string::npos);
+
+  FixedFacts able({"bad"});
+  able.loader_facts.bpf = able.loader_facts.network_admin = true;
+  test::Captured missing;
+  CHECK(examine({}, able, missing.out(), missing.err()) == 1);
+  CHECK(missing.err_text() == "xdp-mesh: there is no interface bad\n");
+
+  test::Captured nothing;
+  CHECK(examine({}, FixedFacts({}), nothing.out(), nothing.err()) == 1);
+  CHECK(nothing.out_text().find("no network interface but loopback") != std::string::npos);
+}
+
+}  // namespace xm
