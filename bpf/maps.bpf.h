@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /* The maps (xdpmesh/abi.h says what is in them and who writes it).
  *
- * BPF_F_RDONLY_PROG is the kernel's word that the program writes none of what the agent publishes:
- * a forged packet can move no window.
+ * BPF_F_RDONLY_PROG is the kernel's word that the program does not write a map. Those that the agent
+ * writes through mapped memory cannot have it (bpf_map_mmap() refuses); that nothing here stores to
+ * them is a test's (tests/bpf).
  */
 #ifndef XM_MAPS_BPF_H
 #define XM_MAPS_BPF_H
@@ -15,7 +16,7 @@
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, 1);
 	__type(key, __u32);
 	__type(value, struct xm_config);
@@ -42,7 +43,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XM_DEFAULT_SLOTS);
 	__type(key, __u32);
 	__type(value, struct xm_replay);
@@ -66,7 +67,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_RDONLY_PROG);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XM_MAX_QUEUES);
 	__type(key, __u32);
 	__type(value, struct xm_queue);

@@ -84,9 +84,8 @@ static __always_inline int check_shape(__u32 type, __u32 length)
 		return length == XM_WG_COOKIE_REPLY_SIZE ? XM_VERDICT_pass_cookie_reply
 							 : XM_VERDICT_pass_not_wireguard;
 	case XM_WG_DATA:
-		return length >= XM_WG_DATA_MINIMUM && length % XM_WG_DATA_STEP == 0
-			       ? XM_UNDECIDED
-			       : XM_VERDICT_pass_data_shape;
+		/* Padding to 16 stops at the sender's MTU: the longest have any length. */
+		return length >= XM_WG_DATA_MINIMUM ? XM_UNDECIDED : XM_VERDICT_pass_data_shape;
 	default:
 		return XM_VERDICT_pass_not_wireguard;
 	}

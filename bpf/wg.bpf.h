@@ -18,7 +18,6 @@
 #define XM_WG_RESPONSE_SIZE 92
 #define XM_WG_COOKIE_REPLY_SIZE 64
 #define XM_WG_DATA_MINIMUM 32 /* a keepalive: header and tag */
-#define XM_WG_DATA_STEP 16    /* what is sent is padded to this */
 
 struct xm_wg_data {
 	__le32 type;
