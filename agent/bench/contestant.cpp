@@ -4,6 +4,8 @@
 #include <array>
 #include <sstream>
 
+#include "agent/bench/lab.hpp"
+
 namespace xm::bench {
 namespace {
 
@@ -45,6 +47,18 @@ void add_variants(Field& field, const std::string& option, const std::vector<std
   }
 }
 
+// Both ends are attached: each receives what the other sends.
+void add_attached(Field& field, const std::vector<std::string>& modes) {
+  for (const std::string& mode : modes) {
+    for (const std::string_view path : kBenchReceivePaths) {
+      const std::string attach =
+          std::string(kLabInterface) + ",mode=" + mode + ",rx=" + std::string(path);
+      field.contestants.push_back({attached_name(mode, path), ContestantKind::variant,
+                                   {kOwnProgram, "-f", "--attach", attach, "%i"}});
+    }
+  }
+}
+
 void add_own(Field& field, const BenchOptions& options, const Machinery& machinery) {
   field.contestants.push_back({kOwnName, ContestantKind::own, {kOwnProgram, "-f", "%i"}});
   std::vector<std::string> engines;
@@ -56,6 +70,7 @@ void add_own(Field& field, const BenchOptions& options, const Machinery& machine
     }
   }
   add_variants(field, "--aead", engines);
+  add_attached(field, options.attach);
   const std::vector<std::string> backends(kBenchIoBackends.begin(), kBenchIoBackends.end());
   if (machinery.own_help.find("--io ") != std::string::npos) {
     add_variants(field, "--io", options.io.value_or(backends));
@@ -108,6 +123,10 @@ void keep_only(Field& field, const std::vector<std::string>& only) {
 }
 
 }  // namespace
+
+std::string attached_name(std::string_view mode, std::string_view receive_path) {
+  return kOwnName + " --attach " + std::string(mode) + ",rx=" + std::string(receive_path);
+}
 
 std::vector<std::string> known_peers() {
   std::vector<std::string> names;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/ctl/bench_options.hpp"
@@ -35,6 +36,9 @@ struct Machinery {
   std::string own_help;                  // text of `xdp-mesh --help`
   std::vector<std::string> found_peers;  // of known_peers(), those on the PATH
 };
+
+// The name of the variant that is attached in this mode and receives by this path.
+[[nodiscard]] std::string attached_name(std::string_view mode, std::string_view receive_path);
 
 // Implementations that are looked for on the PATH.
 [[nodiscard]] std::vector<std::string> known_peers();

@@ -45,7 +45,7 @@ Result<Lab> Lab::make(Interrupts& interrupts) {
   const std::string host_b = "/proc/" + std::to_string(::getpid()) + "/fd/" +
                              std::to_string(lab.network_namespace(End::b));
   if (auto joined = lab.ip(
-          End::a, {"link", "add", "u0", "type", "veth", "peer", "name", "u0", "netns", host_b});
+          End::a, {"link", "add", kLabInterface, "type", "veth", "peer", "name", kLabInterface, "netns", host_b});
       !joined) {
     return joined.error();
   }
@@ -53,8 +53,8 @@ Result<Lab> Lab::make(Interrupts& interrupts) {
     const std::string address = std::string(kOuterAddress[index_of(end)]) + "/24";
     for (const std::vector<std::string>& arguments :
          {std::vector<std::string>{"link", "set", "lo", "up"},
-          {"address", "add", address, "dev", "u0"},
-          {"link", "set", "u0", "up"}}) {
+          {"address", "add", address, "dev", kLabInterface},
+          {"link", "set", kLabInterface, "up"}}) {
       if (auto done = lab.ip(end, arguments); !done) return done.error();
     }
   }

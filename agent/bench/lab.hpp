@@ -28,6 +28,8 @@ inline constexpr std::array<End, 2> kEnds{End::a, End::b};
 }
 
 // Of u0.
+// The name of the veth pair's both ends.
+inline constexpr const char* kLabInterface = "u0";
 inline constexpr std::array<const char*, 2> kOuterAddress{"192.0.2.1", "192.0.2.2"};
 
 class Lab {

@@ -106,10 +106,9 @@ std::string tables(const Report& report) {
   return text.empty() ? "\nnothing was measured\n" : text;
 }
 
-std::string targets_of(const Report& report, std::size_t subject) {
-  const std::vector<Target> targets = judge(report, subject);
+std::string target_table(const std::string& title, const std::vector<Target>& targets) {
   if (targets.empty()) return {};
-  std::vector<Line> lines{{report.contestants[subject].name, "value", "target", ""}};
+  std::vector<Line> lines{{title, "value", "target", ""}};
   for (const Target& target : targets) {
     const std::string unit = target.unit.empty() ? " x" : " " + target.unit;
     Line line{target.text, decimal(target.value, target.decimals) + unit};
@@ -122,8 +121,12 @@ std::string targets_of(const Report& report, std::size_t subject) {
   return "\n" + layout(lines);
 }
 
+std::string targets_of(const Report& report, std::size_t subject) {
+  return target_table(report.contestants[subject].name, judge(report, subject));
+}
+
 std::string verdict(const Report& report) {
-  std::string text;
+  std::string text = target_table(kOwnName + " --attach", judge_attached(report));
   const auto ours = report.find(kOwnName);
   if (!ours) return text;
   text += targets_of(report, *ours);

@@ -12,6 +12,7 @@ constexpr double kTcpOverNewGo = 2.5;
 constexpr double kTcpOverPlain = 0.4;
 constexpr double kUdpOverOldGo = 4;
 constexpr double kAddedRttMilliseconds = 0.06;
+constexpr double kAutoOverForced = 0.95;
 constexpr double kRssMegabytes = 32;
 constexpr double kRssThousandMegabytes = 64;
 
@@ -75,6 +76,27 @@ std::vector<Target> judge(const Report& report, std::size_t subject) {
   judge.memory(Metric::rss, kRssMegabytes);
   judge.memory(Metric::rss_thousand, kRssThousandMegabytes);
   return judge.take();
+}
+
+std::vector<Target> judge_attached(const Report& report) {
+  std::vector<Target> targets;
+  for (const std::string_view mode : kBenchAttachModes) {
+    const auto median_of = [&](const char* path) -> std::optional<double> {
+      const auto index = report.find(attached_name(mode, path));
+      return index ? report.median(*index, Metric::tcp1) : std::nullopt;
+    };
+    const auto chosen = median_of("auto");
+    const auto xdp = median_of("xdp");
+    const auto socket = median_of("socket");
+    if (!chosen || !xdp || !socket) continue;
+    Target target;
+    target.text = std::string(info(Metric::tcp1).title) + ", " + std::string(mode) +
+                  ", rx=auto / better of rx=xdp and rx=socket";
+    target.value = *chosen / std::max(*xdp, *socket);
+    target.bound = kAutoOverForced;
+    targets.push_back(std::move(target));
+  }
+  return targets;
 }
 
 std::vector<std::string> worse_than(const Report& report, std::size_t subject, std::size_t other) {

@@ -25,6 +25,9 @@ struct Target {
 // All that can be said of this contestant with what was measured.
 [[nodiscard]] std::vector<Target> judge(const Report& report, std::size_t subject);
 
+// What `--rx auto` gives beside the better of the forced paths, for each mode that was measured.
+[[nodiscard]] std::vector<Target> judge_attached(const Report& report);
+
 // The titles of the figures in which the subject's median is worse than the other's.
 [[nodiscard]] std::vector<std::string> worse_than(const Report& report, std::size_t subject,
                                                   std::size_t other);

@@ -91,6 +91,12 @@ void BenchArguments::add_to(CLI::App& app) {
   backends.emplace_back("none");
   list("--io", io_, "I/O backends to measure one by one (default: all),\nor none")
       ->check(one_of(backends));
+  std::vector<std::string> modes(kBenchAttachModes.begin(), kBenchAttachModes.end());
+  modes.emplace_back("none");
+  list("--attach", attach_,
+       "Measure attached to the veth pair by XDP too, with\n"
+       "each receive path: native, generic (default: none)")
+      ->check(one_of(modes));
   app.add_option("--json", options_.json_path, "Write every sample to FILE")->type_name("FILE");
   app.add_option("--svg", options_.svg_path, "Draw a bar chart into FILE")->type_name("FILE");
 }
@@ -123,6 +129,9 @@ Result<BenchOptions> BenchArguments::take(const CLI::App& app) const {
   };
   if (auto done = set("--aead", aead_, options.aead); !done) return done.error();
   if (auto done = set("--io", io_, options.io); !done) return done.error();
+  std::optional<std::vector<std::string>> modes;
+  if (auto done = set("--attach", attach_, modes); !done) return done.error();
+  options.attach = std::move(modes).value_or(std::vector<std::string>{});
   return options;
 }
 

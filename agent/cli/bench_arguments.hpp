@@ -24,6 +24,7 @@ class BenchArguments {
   std::vector<std::string> peers_;
   std::vector<std::string> aead_;
   std::vector<std::string> io_;
+  std::vector<std::string> attach_;
   bool quick_ = false;
 };
 

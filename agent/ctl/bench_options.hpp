@@ -21,6 +21,11 @@ inline constexpr std::string_view kBenchOwnName = "xdp-mesh";
 // The I/O backends that are measured one by one, where the agent has the option.
 inline constexpr std::array<std::string_view, 2> kBenchIoBackends{"uring", "syscall"};
 
+// The modes in which the agent is measured attached to the lab's interfaces, and its receive paths
+// in each.
+inline constexpr std::array<std::string_view, 2> kBenchAttachModes{"native", "generic"};
+inline constexpr std::array<std::string_view, 3> kBenchReceivePaths{"auto", "xdp", "socket"};
+
 // Another implementation: started as COMMAND INTERFACE, or with %i replaced where it occurs.
 struct BenchPeer {
   std::string name;
@@ -36,6 +41,7 @@ struct BenchOptions {
   // The agent's own engines and backends to measure one by one; none: all that are there.
   std::optional<std::vector<std::string>> aead;
   std::optional<std::vector<std::string>> io;
+  std::vector<std::string> attach;  // of kBenchAttachModes; empty: not attached at all
   std::string json_path;  // empty: not written
   std::string svg_path;   // empty: not written
 };
