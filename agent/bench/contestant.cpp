@@ -53,7 +53,8 @@ void add_attached(Field& field, const std::vector<std::string>& modes) {
     for (const std::string_view path : kBenchReceivePaths) {
       const std::string attach =
           std::string(kLabInterface) + ",mode=" + mode + ",rx=" + std::string(path);
-      field.contestants.push_back({attached_name(mode, path), ContestantKind::variant,
+      field.contestants.push_back({attached_name(mode, path),
+                                   ContestantKind::variant,
                                    {kOwnProgram, "-f", "--attach", attach, "%i"}});
     }
   }

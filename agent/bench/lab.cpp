@@ -44,8 +44,8 @@ Result<Lab> Lab::make(Interrupts& interrupts) {
   // ip(8) takes a path for a namespace; this process's descriptors are where it can see them.
   const std::string host_b = "/proc/" + std::to_string(::getpid()) + "/fd/" +
                              std::to_string(lab.network_namespace(End::b));
-  if (auto joined = lab.ip(
-          End::a, {"link", "add", kLabInterface, "type", "veth", "peer", "name", kLabInterface, "netns", host_b});
+  if (auto joined = lab.ip(End::a, {"link", "add", kLabInterface, "type", "veth", "peer", "name",
+                                    kLabInterface, "netns", host_b});
       !joined) {
     return joined.error();
   }

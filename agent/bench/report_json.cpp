@@ -68,11 +68,9 @@ Json contestants_of(const Report& report) {
   return list;
 }
 
-Json targets_of(const Report& report, std::optional<std::size_t> subject) {
-  Json list = Json::array();
-  if (!subject) return list;
-  for (const Target& target : judge(report, *subject)) {
-    list.push_back({{"contestant", report.contestants[*subject].name},
+void append(Json& list, const std::string& contestant, const std::vector<Target>& targets) {
+  for (const Target& target : targets) {
+    list.push_back({{"contestant", contestant},
                     {"text", target.text},
                     {"value", target.value},
                     {"unit", target.unit},
@@ -80,6 +78,14 @@ Json targets_of(const Report& report, std::optional<std::size_t> subject) {
                      target.bound ? Json(*target.bound) : Json(nullptr)},
                     {"met", target.bound ? Json(target.met()) : Json(nullptr)}});
   }
+}
+
+Json targets_of(const Report& report) {
+  Json list = Json::array();
+  for (const auto subject : {report.find(kOwnName), best_without_ipsec_mb(report)}) {
+    if (subject) append(list, report.contestants[*subject].name, judge(report, *subject));
+  }
+  append(list, kOwnName + " --attach", judge_attached(report));
   return list;
 }
 
@@ -97,10 +103,6 @@ Json failures_of(const Report& report) {
 }  // namespace
 
 std::string report_json(const Report& report) {
-  Json targets = targets_of(report, report.find(kOwnName));
-  for (Json& target : targets_of(report, best_without_ipsec_mb(report))) {
-    targets.push_back(std::move(target));
-  }
   const Json json{{"schema_version", kReportSchemaVersion},
                   {"version", kVersion},
                   {"started", report.started},
@@ -113,7 +115,7 @@ std::string report_json(const Report& report) {
                     {"instruction_sets", report.machine.instruction_sets},
                     {"kernel", report.machine.kernel}}},
                   {"contestants", contestants_of(report)},
-                  {"targets", std::move(targets)},
+                  {"targets", targets_of(report)},
                   {"failures", failures_of(report)},
                   {"notes", report.notes}};
   // What a failed program said may be any bytes: what is no UTF-8 is replaced.

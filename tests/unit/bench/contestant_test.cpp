@@ -56,6 +56,20 @@ TEST_CASE("contestant: engines and backends that are asked for, or none") {
   CHECK(poor.notes[1].find("--io") == 0);
 }
 
+TEST_CASE("contestant: attached, with each receive path, only where it is asked for") {
+  BenchOptions options;
+  options.aead.emplace();
+  options.io.emplace();
+  options.attach = {"native"};
+  const Field field = choose_field(options, kRich);
+  CHECK(names(field) == Names{"plain veth", "xdp-mesh", "wireguard-go", "boringtun-cli",
+                              "xdp-mesh --attach native,rx=auto", "xdp-mesh --attach native,rx=xdp",
+                              "xdp-mesh --attach native,rx=socket"});
+  const Names& command = field.contestants[5].command;
+  CHECK(Names(command.end() - 4, command.end()) ==
+        Names{"-f", "--attach", "u0,mode=native,rx=xdp", "%i"});
+}
+
 TEST_CASE("contestant: named peers come last, and in the place of one that is found") {
   BenchOptions options;
   options.peers = {{"newer", "/opt/wg  -f %i"}, {"wireguard-go", "/opt/old"}};

@@ -58,6 +58,24 @@ TEST_CASE("targets: beside a wireguard-go with offloads they are others") {
   CHECK_FALSE(find(judge(report, 1), "TCP, 1 stream, a to b / something else")->bound.has_value());
 }
 
+TEST_CASE("targets: the receive path that was chosen beside the better of the forced ones") {
+  Report report = test::sample_report();
+  CHECK(judge_attached(report).empty());
+  for (const auto& [path, rate] : {std::pair{"auto", 3.8}, {"xdp", 4.0}, {"socket", 2.0}}) {
+    Contestant variant;
+    variant.name = attached_name("native", path);
+    variant.kind = ContestantKind::variant;
+    report.contestants.push_back(variant);
+    report.samples.emplace_back();
+    report.samples.back()[static_cast<std::size_t>(Metric::tcp1)].push_back({1, rate});
+  }
+  const auto targets = judge_attached(report);
+  REQUIRE(targets.size() == 1);
+  CHECK(targets[0].value == doctest::Approx(0.95));
+  CHECK(targets[0].text.find("native") != std::string::npos);
+  CHECK(targets[0].bound == 0.95);
+}
+
 TEST_CASE("targets: versions of wireguard-go") {
   CHECK_FALSE(has_offloads("wireguard-go v0.0.20220316"));
   CHECK(has_offloads("wireguard-go v0.0.20230223"));
