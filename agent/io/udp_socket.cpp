@@ -239,8 +239,7 @@ class UdpSocket::Sending {
   [[nodiscard]] bool has_source() const { return first_.source.family == first_.family; }
 
   void wait_for_room(int error) {
-    if (waits_ == kMaxSendWaits) return lose_first(true);
-    ++waits_;
+    if (!socket_.may_wait(now_)) return lose_first(true);
     // After ENOBUFS it is not the socket that is full: it would be reported writable at once.
     pollfd room{socket_.fd_.get(), POLLOUT, 0};
     socket_.syscalls_.poll(&room, error == ENOBUFS ? 0 : 1, 1);
@@ -272,7 +271,6 @@ class UdpSocket::Sending {
   std::uint32_t offset_ = 0;  // and where in it
   bool tried_again_ = false;
   bool tried_without_source_ = false;
-  unsigned waits_ = 0;  // of the whole call
 
   std::size_t count_ = 0;
   SendAttributes first_;  // of message 0
@@ -288,6 +286,16 @@ UdpSocket::UdpSocket(Fd fd, IpAddress::Family family, UdpSocket* listener, bool 
       listener_(listener),
       segmentation_(segmentation),
       syscalls_(syscalls) {}
+
+// A leaky bucket that holds kMaxSendWaits.
+bool UdpSocket::may_wait(Instant now) {
+  constexpr std::int64_t kEvery = kSendWaitEvery.count();
+  const std::int64_t paid_at =
+      std::max(waits_paid_at_.load(std::memory_order_relaxed), now.nanoseconds);
+  if (paid_at - now.nanoseconds > (kMaxSendWaits - 1) * kEvery) return false;
+  waits_paid_at_.store(paid_at + kEvery, std::memory_order_relaxed);
+  return true;
+}
 
 void UdpSocket::send(std::span<SendRun> runs, Instant now) {
   Sending(*this, runs, now).all();

@@ -2,6 +2,7 @@
 // receive (udp(7), net/ipv4/udp.c), a listener or connected to one peer.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -19,8 +20,10 @@ namespace xm {
 // How long segmented sends stay off on a path that refused one.
 inline constexpr Duration kGsoRetryAfter = 30s;
 
-// A send waits at most this often for room, a millisecond each time.
+// A send waits at most this often for room, a millisecond each time. Then the worker's other peers
+// have their turn: a socket that stays full may be waited for once in kSendWaitEvery only.
 inline constexpr unsigned kMaxSendWaits = 20;
+inline constexpr Duration kSendWaitEvery = 10ms;
 
 // Room for `messages` receive messages of 64 KB, each of which may hold many coalesced datagrams.
 // What did not fit into a ReceiveBatch stays here and comes first in the next receive.
@@ -111,11 +114,16 @@ class UdpSocket final : public DatagramSocket {
  private:
   class Sending;
 
+  // Whether a sender may wait for room. Any thread; what two lose to each other is one wait.
+  [[nodiscard]] bool may_wait(Instant now);
+
   Fd fd_;
   IpAddress::Family family_;
   UdpSocket* listener_;
   bool segmentation_;
   Syscalls& syscalls_;
+  // When all waits are paid for, at one in kSendWaitEvery. Nanoseconds, as Instant.
+  std::atomic<std::int64_t> waits_paid_at_{0};
 };
 
 }  // namespace xm

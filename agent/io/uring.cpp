@@ -78,7 +78,13 @@ Status Uring::check_features() {
 }
 
 Uring::~Uring() {
-  if (is_set_up_) io_uring_queue_exit(&ring_);
+  close();
+}
+
+void Uring::close() {
+  if (!is_set_up_) return;
+  is_set_up_ = is_descriptor_registered_ = false;  // which goes with the ring
+  io_uring_queue_exit(&ring_);
 }
 
 void Uring::enable() {
@@ -104,6 +110,7 @@ io_uring_sqe* Uring::next_request() {
 }
 
 void Uring::reserve(unsigned count) {
+  if (failure() != 0) return;
   count = std::min(count, *ring_.sq.kring_entries);
   while (failure() == 0 && io_uring_sq_space_left(&ring_) < count) {
     take_result(io_uring_submit(&ring_));

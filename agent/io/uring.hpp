@@ -52,6 +52,10 @@ class Uring {
   void enable();
   // The last call of the thread that called enable().
   void disable();
+  // After a failure: the kernel cancels what the ring had begun and lets go of what that held, in
+  // its own time; it may write into buffers until the process lets go of them. Nothing completes
+  // any more.
+  void close();
 
   [[nodiscard]] bool has_read_multishot() const { return has_read_multishot_; }
   [[nodiscard]] bool has_kernel_thread() const { return (ring_.flags & IORING_SETUP_SQPOLL) != 0; }

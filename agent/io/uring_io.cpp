@@ -111,8 +111,7 @@ void UringIo::end() {
   if (!left_ring_) {
     for (UringSource* const source : sources_) cancel(*source);
   }
-  // A ring that failed still holds what it had begun, and some kernels wait for that here: closing
-  // the ring lets go of it.
+  // Some kernels wait here for what a ring that failed had begun: closing it lets go of that.
   if (ring_->failure() == 0) tun_.unregister();
   ring_->disable();
 }
@@ -162,11 +161,13 @@ std::span<const PathIo::Token> UringIo::wait_without_ring(Duration timeout) {
   return ready_;
 }
 
-// Everything is looked at once: nobody knows what the ring had to tell.
+// Everything is looked at once: nobody knows what the ring had to tell. It is closed, or the
+// requests that it still has would hold the sockets, and their port, beyond their end.
 void UringIo::leave_ring() {
   log::error("an io_uring failed and is not used any more, system calls are: " +
              errno_error("io_uring_enter", failure()).what);
   left_ring_ = true;
+  ring_->close();
   ready_.clear();
   for (UringSource* const source : sources_) {
     source->give_up();

@@ -11,7 +11,9 @@ namespace xm {
 // level-triggered.
 //
 // A request that ends is made again by the next arm(): it ends when buffers run out, when the
-// completion queue is full, or with an error.
+// completion queue is full, or with an error. An error that may be about more than what was just
+// refused is left to a system call to tell: the descriptor is polled and read by that until it is
+// empty. When requests keep failing it stays so.
 class UringSource : public UringOperation {
  public:
   UringSource(Uring& ring, int fd, PathIo::Token token) : ring_(ring), fd_(fd), token_(token) {}
@@ -27,10 +29,10 @@ class UringSource : public UringOperation {
   void arm();
   // From now on by polling: for a descriptor that the kernel does not serve otherwise, and for one
   // that the ring is to bring nothing from any more.
-  void poll_only() { polls_ = true; }
+  void poll_only() { polls_ = polls_for_good_ = true; }
   // The ring is broken: what was asked will not be answered.
   void give_up() {
-    polls_ = true;
+    poll_only();
     armed_ = false;
   }
 
@@ -43,8 +45,13 @@ class UringSource : public UringOperation {
 
  protected:
   [[nodiscard]] bool polls() const { return polls_; }
+  // It was read by system calls until nothing was left: from now on by the ring again.
+  void poll_no_more() { polls_ = polls_for_good_; }
 
  private:
+  // Requests that may fail in a row, none bringing anything, before they are not made any more.
+  static constexpr unsigned kMostFailures = 4;
+
   // For multishot: whether something was brought and is not handed on; whether there is room for
   // more; the request; what was brought, with the flags of its completion; whether a request that
   // ended with this error may be made again.
@@ -59,6 +66,8 @@ class UringSource : public UringOperation {
   const PathIo::Token token_;
   bool armed_ = false;
   bool polls_ = false;
+  bool polls_for_good_ = false;
+  unsigned failures_ = 0;
   bool told_ = false;
 };
 

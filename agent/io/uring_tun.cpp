@@ -49,7 +49,12 @@ void UringTunQueue::bring(std::uint32_t length, std::uint32_t flags) {
 }
 
 TunRead UringTunQueue::read() {
-  if (waiting_ == 0) return polls() ? queue_.read() : TunRead{};
+  if (waiting_ == 0 && polls()) {
+    const TunRead read = queue_.read();
+    if (read.state == TunIo::would_block) poll_no_more();
+    return read;
+  }
+  if (waiting_ == 0) return {};
   buffers_->end_loans();
   if (!polls()) arm();
   const Packet packet = packets_[first_];

@@ -239,6 +239,28 @@ TEST_CASE("refused sends") {
   }
 }
 
+TEST_CASE("a socket that stays full is waited for once in a while, until it has had a rest") {
+  Sockets sockets;
+  sockets.kernel.on_send = [](const SentMessage& /*message*/) { return EAGAIN; };
+  SendRun run = sockets.run(100, 100);
+  const auto waits = [&](Instant now) {
+    const int before = sockets.kernel.polls;
+    sockets.listener.send(std::span(&run, 1), now);
+    CHECK(run.lost == 1);
+    return sockets.kernel.polls - before;
+  };
+  constexpr int kAll = kMaxSendWaits;
+  CHECK(waits(kNow) == kAll);
+  CHECK(waits(kNow) == 0);
+  CHECK(waits(kNow + kSendWaitEvery - Duration(1)) == 0);
+  CHECK(waits(kNow + kSendWaitEvery) == 1);
+  CHECK(waits(kNow + 3 * kSendWaitEvery) == 2);
+  CHECK(waits(kNow + (3 + kAll) * kSendWaitEvery) == kAll);
+  // One socket's waits are not another's.
+  sockets.connected.send(std::span(&run, 1), kNow);
+  CHECK(sockets.kernel.polls > 2 * kAll + 3);
+}
+
 TEST_CASE("segmentation comes back after its pause") {
   Sockets sockets;
   sockets.path.no_gso_until = (kNow + kGsoRetryAfter).nanoseconds;
