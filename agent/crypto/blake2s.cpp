@@ -15,8 +15,8 @@ constexpr std::size_t kBlockSize = 64;
 constexpr std::size_t kRounds = 10;
 
 // RFC 7693, 2.6: the initialisation vector is SHA-256's.
-constexpr std::array<std::uint32_t, 8> kIv = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
-                                              0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+constexpr Blake2sChaining kIv = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
 
 // RFC 7693, 2.7: which message word goes where in each round.
 constexpr std::array<std::array<std::uint8_t, 16>, kRounds> kSigma = {{
@@ -79,6 +79,12 @@ class State {
     }
   }
 
+  // After the block that waits, which is not the last.
+  Blake2sChaining next_chaining() {
+    compress(/*last=*/false);
+    return chain_;
+  }
+
   void finish(MutableBytes out) {
     std::fill(block_.begin() + static_cast<std::ptrdiff_t>(filled_), block_.end(), 0);
     compress(/*last=*/true);
@@ -114,7 +120,7 @@ class State {
     for (std::size_t i = 0; i < chain_.size(); ++i) chain_[i] ^= v[i] ^ v[i + 8];
   }
 
-  std::array<std::uint32_t, 8> chain_{};
+  Blake2sChaining chain_{};
   std::array<std::uint8_t, kBlockSize> block_{};
   std::array<std::uint32_t, 16> message_{};
   std::array<std::uint32_t, 16> work_{};
@@ -146,6 +152,12 @@ Mac16 blake2s_mac(Bytes key, Parts parts) {
   Mac16 out;
   hash_into(out, key, parts);
   return out;
+}
+
+Blake2sChaining blake2s_mac_chaining(Bytes key) {
+  if (key.empty()) std::abort();
+  State state(sizeof(Mac16), key);
+  return state.next_chaining();
 }
 
 Key hmac_blake2s(Bytes key, Parts parts) {

@@ -30,6 +30,14 @@ using Parts = std::initializer_list<Bytes>;
 // parameter block: this is not a truncated blake2s_keyed().
 [[nodiscard]] Mac16 blake2s_mac(Bytes key, Parts parts);
 
+// BLAKE2s's state between two blocks (RFC 7693, 2.2: h).
+using Blake2sChaining = std::array<std::uint32_t, 8>;
+
+// Where blake2s_mac() stands when the block of its key (1..32 bytes) is behind it and a message
+// follows: who has this can go on without the key. As good as the key for making macs, so only for
+// keys that are made of public things (WireGuard's mac1).
+[[nodiscard]] Blake2sChaining blake2s_mac_chaining(Bytes key);
+
 // HMAC with BLAKE2s as its hash and a block of 64 bytes (WireGuard's HMAC, the base of its KDF).
 // A key of any length; one of more than 64 bytes is hashed first.
 [[nodiscard]] Key hmac_blake2s(Bytes key, Parts parts);

@@ -44,6 +44,10 @@ XNonce nonce_in(const MessageCookieReply& reply) {
 
 }  // namespace
 
+Blake2sChaining mac1_chaining(const PublicKey& local_key) {
+  return blake2s_mac_chaining(labelled_key(kMac1Label, local_key).expose());
+}
+
 CookieChecker::CookieChecker(const PublicKey& local_key, Random& random) : random_(random) {
   set_local_key(local_key);
 }

@@ -30,6 +30,10 @@ inline constexpr Duration kCookieSecretMaxAge = 120s;
 // A sender stops using a cookie this much before, for the time that messages travel.
 inline constexpr Duration kCookieLatency = 5s;
 
+// What mac1 to this key is computed from, for who has no use for the key itself: the XDP program
+// (struct xm_mac1). Public.
+[[nodiscard]] Blake2sChaining mac1_chaining(const PublicKey& local_key);
+
 class CookieChecker {
  public:
   // `random` outlives the checker; it feeds the secret and the nonces of replies.

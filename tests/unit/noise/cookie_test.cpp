@@ -83,6 +83,12 @@ TEST_CASE("mac1: verifies on initiations and responses, for our key only") {
   CHECK_FALSE(both.checker.mac1_is_valid(bytes_of(response)));
 }
 
+TEST_CASE("mac1_chaining: where mac1 to a key stands behind the block of its label's hash") {
+  const test::Buffer key = test::counting(32);
+  const Hash labelled = blake2s({test::from_hex("6d6163312d2d2d2d"), key});
+  CHECK(mac1_chaining(test::array_of<32>(key)) == blake2s_mac_chaining(labelled));
+}
+
 TEST_CASE("mac1: covers every byte before it and nothing after") {
   ReceiverAndSender both;
   const MessageInitiation message = both.signed_initiation(kStart);
