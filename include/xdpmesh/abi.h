@@ -2,14 +2,14 @@
  *
  * The maps, all pinned in one folder an interface (loader/pins.hpp):
  *
- *   xm_config    array[1], mmapable     struct xm_config            written by user space
- *   xm_local     hash                   struct xm_address -> __u32  the interface's own addresses
+ *   xm_config    array[1], mmapable     struct xm_config                written by user space
+ *   xm_local     hash                   struct xm_address -> __u32      the interface's addresses
  *   xm_sessions  hash                   receiver index -> struct xm_session
- *   xm_replay    array, mmapable        slot -> struct xm_replay    written by user space
- *   xm_peers     array                  struct xm_peer              for people with bpftool; no
- * secret xm_xsks      xskmap[XM_MAX_QUEUES]  receive queue -> AF_XDP socket xm_queues    array,
- * mmapable        receive queue -> struct xm_queue xm_stats     per-CPU array          enum
- * xm_verdict -> struct xm_stat
+ *   xm_replay    array, mmapable        slot -> struct xm_replay        written by user space
+ *   xm_peers     array                  struct xm_peer                  for bpftool; no secret
+ *   xm_xsks      xskmap[XM_MAX_QUEUES]  receive queue -> AF_XDP socket
+ *   xm_queues    array, mmapable        receive queue -> struct xm_queue
+ *   xm_stats     per-CPU array          enum xm_verdict -> struct xm_stat
  *
  * xm_sessions, xm_replay and xm_peers are the agent's, shared by all interfaces that it holds; the
  * others are an interface's own. The program writes xm_stats and nothing else.
@@ -55,12 +55,15 @@ enum xm_flag {
   XM_FLAG_REDIRECT = 1,
   /* Some session has no entry in xm_sessions: an unknown index passes instead of being dropped. */
   XM_FLAG_UNPUBLISHED = 2,
-  /* mac1 of handshake messages is checked against `mac1`; without it they pass. */
+  /* mac1 of handshake messages is checked against `mac1`; without it they pass. Taken away while
+   * `mac1` is rewritten, or a half-written key drops good messages. */
   XM_FLAG_CHECK_MAC1 = 4,
+  /* Attached in generic mode, behind GRO: a packet may be several (pass_super_packet). */
+  XM_FLAG_GENERIC = 8,
 };
 
 /* BLAKE2s with a 16-byte digest, keyed with BLAKE2s("mac1----" || public key), after the key block:
- * computed in user space, made of a public key only. `port` in host byte order. */
+ * computed in user space (mac1_chaining()) from a public key only. `port` in host byte order. */
 struct xm_mac1 {
   __u32 chaining[8];
   __u32 port;

@@ -80,7 +80,9 @@ enum xm_drop {
   X(drop_unknown_index,        DROP,     "no session has this receiver index")                          \
   X(drop_counter_too_old,      DROP,     "counter is behind the replay window")                         \
   X(drop_counter_replayed,     DROP,     "counter was already received")                                \
-  X(drop_bad_mac1,             DROP,     "handshake message whose mac1 does not verify")
+  X(drop_bad_mac1,             DROP,     "handshake message whose mac1 does not verify")               \
+  X(pass_not_configured,       PASS,     "the agent has not configured the program yet")                \
+  X(pass_super_packet,         PASS,     "several datagrams in one, made by GRO")
 /* clang-format on */
 
 enum xm_verdict {
