@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /* The maps (xdpmesh/abi.h says what is in them and who writes it).
  *
- * BPF_F_RDONLY_PROG is the kernel's word that the program does not write a map. Those that the agent
- * writes through mapped memory cannot have it (bpf_map_mmap() refuses); that nothing here stores to
- * them is a test's (tests/bpf).
+ * BPF_F_RDONLY_PROG is the verifier's word that the program writes nothing there. A map that is
+ * mmapped for writing cannot have it (kernel/bpf/syscall.c, bpf_map_mmap()): those are read through
+ * pointers to const alone.
  */
 #ifndef XM_MAPS_BPF_H
 #define XM_MAPS_BPF_H

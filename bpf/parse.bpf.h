@@ -125,6 +125,14 @@ static __always_inline int xm_parse_ipv6(struct xm_cursor *cursor, struct xm_ip 
 		return XM_VERDICT_pass_not_udp;
 	ip->payload_length = bpf_ntohs(header->payload_len);
 	__builtin_memcpy(&ip->destination, &header->daddr, sizeof(ip->destination));
+
+	/* In xm_local ::ffff:a.b.c.d is IPv4; on a wire it is nobody's address, like ::. */
+	__u32 *words = (__u32 *)ip->destination.octets;
+
+	if (words[0] == 0 && words[1] == 0 && words[2] == bpf_htonl(0xffff)) {
+		words[2] = 0;
+		words[3] = 0;
+	}
 	return XM_UNDECIDED;
 }
 

@@ -84,7 +84,7 @@ static __always_inline int check_shape(__u32 type, __u32 length)
 		return length == XM_WG_COOKIE_REPLY_SIZE ? XM_VERDICT_pass_cookie_reply
 							 : XM_VERDICT_pass_not_wireguard;
 	case XM_WG_DATA:
-		/* Padding to 16 stops at the sender's MTU: the longest have any length. */
+		/* Of any length: padding stops at the sender's MTU. */
 		return length >= XM_WG_DATA_MINIMUM ? XM_UNDECIDED : XM_VERDICT_pass_data_shape;
 	default:
 		return XM_VERDICT_pass_not_wireguard;

@@ -55,14 +55,15 @@ enum xm_flag {
   XM_FLAG_REDIRECT = 1,
   /* Some session has no entry in xm_sessions: an unknown index passes instead of being dropped. */
   XM_FLAG_UNPUBLISHED = 2,
-  /* mac1 of handshake messages is checked against `mac1`; without it they pass. */
+  /* mac1 of handshake messages is checked against `mac1`; without it they pass. Taken away while
+   * `mac1` is rewritten, or a half-written key drops good messages. */
   XM_FLAG_CHECK_MAC1 = 4,
   /* Attached in generic mode, behind GRO: a packet may be several (pass_super_packet). */
   XM_FLAG_GENERIC = 8,
 };
 
 /* BLAKE2s with a 16-byte digest, keyed with BLAKE2s("mac1----" || public key), after the key block:
- * computed in user space, made of a public key only. `port` in host byte order. */
+ * computed in user space (mac1_chaining()) from a public key only. `port` in host byte order. */
 struct xm_mac1 {
   __u32 chaining[8];
   __u32 port;
