@@ -50,7 +50,7 @@ std::string set_word(AttachRequest& request, std::string_view value, const char*
   return {};
 }
 
-constexpr std::array<AttachOption, AttachArguments::kOptions> kOptions{{
+constexpr std::array<AttachOption, AttachArguments::kCount> kOptions{{
     {"mode", "mode", "MODE",
      "Where the kernel runs the program: auto (default;\nnative, else generic), native, generic",
      [](AttachRequest& request, std::string_view value) {

@@ -14,7 +14,7 @@ namespace xm {
 
 class AttachArguments {
  public:
-  static constexpr std::size_t kOptions = 9;
+  static constexpr std::size_t kCount = 9;
 
   // `app` is filled in when it parses: this object has to live until then.
   void add_to(CLI::App& app);
@@ -23,7 +23,7 @@ class AttachArguments {
   [[nodiscard]] Result<AttachRequest> take(const std::string& interface) const;
 
  private:
-  std::array<std::string, kOptions> values_;  // empty: not given
+  std::array<std::string, kCount> values_;  // empty: not given
 };
 
 // "eth0" or "eth0,mode=native,rx=xdp": the value of --attach.

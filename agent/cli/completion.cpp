@@ -7,12 +7,12 @@ constexpr std::string_view kBash = R"script(# bash completion for xdp-mesh
 _xdp_mesh_agents() {
   local socket
   for socket in /run/xdp-mesh/*.sock; do
-    [[ -e $socket ]] && socket=${socket##*/} && echo "${socket%.sock}"
+    if [[ -e $socket ]]; then socket=${socket##*/}; echo "${socket%.sock}"; fi
   done
 }
 _xdp_mesh_interfaces() {
   local device
-  for device in /sys/class/net/*; do [[ -e $device ]] && echo "${device##*/}"; done
+  for device in /sys/class/net/*; do echo "${device##*/}"; done
 }
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}

@@ -10,8 +10,8 @@
 namespace xm {
 
 Result<std::vector<std::string>> MachineFacts::interfaces() const {
-  const std::unique_ptr<if_nameindex[], void (*)(struct if_nameindex*)> list(::if_nameindex(),
-                                                                             ::if_freenameindex);
+  const std::unique_ptr<struct if_nameindex[], void (*)(struct if_nameindex*)> list(
+      ::if_nameindex(), ::if_freenameindex);
   if (!list) return errno_error("cannot list the network interfaces");
   std::vector<std::string> names;
   for (const struct if_nameindex* entry = list.get(); entry->if_index != 0; ++entry) {

@@ -239,7 +239,7 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   status_app->add_flag("--watch", status.watch,
                        "Once a second, until q or Ctrl-C; in a terminal as\na view that fits it");
 
-  const InterfaceArguments interfaces(app, kExitStatus);
+  InterfaceArguments interfaces(app, kExitStatus);
 
   BenchArguments bench;
   CLI::App* bench_app = app.add_subcommand(

@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <csignal>
 #include <utility>
@@ -75,7 +76,8 @@ std::string screenful(std::string_view text, const TerminalSize& size) {
     }
   }
   if (left_out > 1) last = cut("... " + std::to_string(left_out) + " more lines", size.columns);
-  return screen += last.append(kEraseLine).append(kEraseBelow);
+  screen += last.append(kEraseLine).append(kEraseBelow);
+  return screen;
 }
 
 Result<Terminal> Terminal::enter(int out) {
@@ -147,10 +149,11 @@ Terminal::Event Terminal::wait(Duration patience) {
     // poll() ignores an entry with a negative descriptor.
     std::array<pollfd, 2> ready{
         {{signals_.get(), POLLIN, 0}, {former_keys_ ? STDIN_FILENO : -1, POLLIN, 0}}};
-    const Duration left = end - clock.now();
-    if (left <= Duration{}) return Event::timeout;
+    const Duration left = std::max<Duration>(end - clock.now(), Duration{});
     const auto milliseconds = static_cast<int>((left + 999us) / 1ms);
-    if (::poll(ready.data(), ready.size(), milliseconds) <= 0) continue;
+    const int count = ::poll(ready.data(), ready.size(), milliseconds);
+    if (count == 0) return Event::timeout;
+    if (count < 0) continue;
     if (ready[0].revents != 0) return take_signal();
     char key = 0;
     const ssize_t got = ::read(STDIN_FILENO, &key, 1);

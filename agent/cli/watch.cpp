@@ -45,8 +45,8 @@ class View {
         text += "\n" + (status ? traffic.error() : status.error()).what + "\n";
         continue;
       }
-      text += "\n" + rates(*traffic, now) + status.value();
-      samples[traffic->agent] = {*traffic, now};
+      text += "\n" + rates(traffic.value(), now) + status.value();
+      samples[traffic.value().agent] = {traffic.value(), now};
     }
     samples_ = std::move(samples);
     return text;

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <cerrno>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/unit/cli/captured.hpp"
 
