@@ -115,8 +115,8 @@ check "attach: a wrong option is exit 2" refuses 2 "expected auto, native or gen
   ours attach u0 --mode fast
 check "attach --list" ours attach --list
 check "detach: nobody holds it" refuses 1 u0 ours detach u0
-check "doctor: an interface" ours doctor u0
-check "doctor: names what is bypassed" grep -q xdpdump "$TMP/check.out"
+examined() { ours doctor u0 | tee /dev/stderr | grep -q xdpdump; }
+check "doctor: an interface, and what is bypassed" examined
 second=${RUN}c
 start_wg "$A" "$second" "$UNDER_TEST"
 check "attach: of two agents one is to be named" refuses 1 "expected --to with one of" ours attach u0
