@@ -65,9 +65,6 @@ class HeldInterface {
   [[nodiscard]] std::uint64_t lost() const { return queues_.lost(); }
   [[nodiscard]] AttachmentStatus status(Instant now) const;
 
-  // What attach() would do, without doing it.
-  [[nodiscard]] static Result<AttachReply> dry_run(const AttachRequest& request);
-
  private:
   // How the program left the interface without our doing.
   enum class Away : std::uint8_t { no, deleted, taken_off };

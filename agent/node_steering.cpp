@@ -5,6 +5,7 @@
 #include <cstring>
 #include <utility>
 
+#include "agent/ctl/attach_plan.hpp"
 #include "agent/ctl/base64.hpp"
 #include "agent/node_cpus.hpp"
 #include "loader/attachment.hpp"
@@ -55,7 +56,11 @@ Result<AttachReply> Steering::attach(const AttachRequest& request, Instant now) 
                      request.interface + "` first",
                  EBUSY};
   }
-  if (request.dry_run) return HeldInterface::dry_run(request);
+  if (request.dry_run) {
+    auto facts = interface_facts(request.interface);
+    if (!facts) return facts.error();
+    return plan_attach(request, *facts, loader_facts());
+  }
   AttachReply reply;
   reply.interface = request.interface;
   if (Status made = make_maps(request.interface); !made) return made.error();

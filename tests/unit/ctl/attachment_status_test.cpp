@@ -27,7 +27,7 @@ TEST_CASE("attachment status: JSON with every field") {
            R"json("rx_ring_full":7,"rx_fill_ring_empty_descs":0,"tx_ring_empty_descs":0}})json",
            R"json({"queue":1,"mode":"none","reason":"Device or resource busy","worker":null,)json",
            R"json("verdicts":{"redirect":{"packets":1000,"bytes":1474560},)json",
-           R"json("drop_bad_mac1":{"packets":2,"bytes":296}})json",
+           R"json("drop_bad_mac1":{"packets":2,"bytes":296},)json",
            R"json("steps":[{"what":"dispatcher, native","taken":false,)json",
        }) {
     CAPTURE(part);
