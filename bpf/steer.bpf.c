@@ -8,15 +8,8 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "maps.bpf.h"
 #include "xdpmesh/abi.h"
-
-/* Packets and bytes by verdict. */
-struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, XM_VERDICT_COUNT);
-	__type(key, __u32);
-	__type(value, struct xm_stat);
-} xm_stats SEC(".maps");
 
 static __always_inline void count(const struct xdp_md *ctx, __u32 verdict)
 {

@@ -9,6 +9,7 @@ pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
 pkg_check_modules(libmnl REQUIRED IMPORTED_TARGET libmnl)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf>=1.0)
+pkg_check_modules(libxdp REQUIRED IMPORTED_TARGET libxdp>=1.3)
 
 # What agent/crypto is built on. IPsec-MB exists for x86-64 alone and is optional.
 add_library(xm_dep_crypto INTERFACE)

@@ -70,11 +70,15 @@ foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
 endforeach()
 
 # One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
-foreach(folder IN ITEMS crypto wire noise io peer path ctl node cli bench)
+foreach(folder IN ITEMS crypto wire loader noise io peer path ctl node cli bench)
   file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
   if(sources)
     add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})
     target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_test_main xm_${folder} xm_test_options)
+    if(folder STREQUAL loader)
+      # For interfaces in namespaces of the tests' own (tests/unit/io/own_namespace.hpp).
+      target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_io)
+    endif()
   endif()
 endforeach()
 

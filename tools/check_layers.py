@@ -44,7 +44,8 @@ CONFINED = [
     (re.compile(r"(openssl/|intel-ipsec-mb\.h)"), {"agent/crypto"}),
     (re.compile(r"(sodium\.h|sodium/)"), {"agent/crypto"}),
     (re.compile(r"bpf/(libbpf|bpf)\.h"), {"loader"}),
-    (re.compile(r"libmnl/"), {"agent/io"}),
+    (re.compile(r"xdp/libxdp\.h"), {"loader"}),
+    (re.compile(r"libmnl/"), {"agent/io", "loader"}),
     (re.compile(r"(liburing\.h|liburing/)"), {"agent/io"}),
 ]
 

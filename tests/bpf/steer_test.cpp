@@ -7,7 +7,8 @@
 #include <cstdint>
 #include <vector>
 
-#include "loader/xdp_program.hpp"
+#include "loader/shared_maps.hpp"
+#include "loader/steer_program.hpp"
 #include "tests/support/skip.hpp"
 
 namespace {
@@ -29,8 +30,10 @@ std::vector<std::uint8_t> ethernet(std::uint16_t type, std::size_t length) {
 }  // namespace
 
 TEST_CASE("the XDP program's verdict and counters") {
-  auto program = xm::XdpProgram::load();
-  if (!program && program.error().os_errno == EPERM) XM_SKIP(program.error().what);
+  auto shared = xm::SharedMaps::create();
+  if (!shared && shared.error().os_errno == EPERM) XM_SKIP(shared.error().what);
+  REQUIRE_MESSAGE(shared.ok(), shared.error().what);
+  auto program = xm::SteerProgram::load(*shared);
   REQUIRE_MESSAGE(program.ok(), program.error().what);
 
   const Row rows[] = {

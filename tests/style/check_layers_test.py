@@ -69,7 +69,7 @@ class CheckLayers(unittest.TestCase):
         self.assert_allowed("agent/noise/session.hpp", '"agent/crypto/aead.hpp"')
         self.assert_allowed("agent/node_worker.cpp", '"agent/node.hpp"')
         self.assert_allowed("agent/main.cpp", '"agent/cli/cli.hpp"')
-        self.assert_allowed("loader/xdp_program.cpp", '"steer.skel.h"')
+        self.assert_allowed("loader/steer_program.cpp", '"steer.skel.h"')
         self.assert_allowed("agent/wire/ip.hpp", '"xdpmesh/bytes.hpp"')
 
 
