@@ -6,6 +6,7 @@
 
 #include "agent/crypto/x25519.hpp"
 #include "agent/node.hpp"
+#include "xdpmesh/network_namespace.hpp"
 
 namespace xm {
 namespace {

@@ -1,11 +1,10 @@
 #include "agent/ctl/control_server.hpp"
 
-#include <sys/stat.h>
-
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "agent/ctl/printable.hpp"
+#include "xdpmesh/network_namespace.hpp"
 
 namespace xm {
 namespace {
@@ -14,17 +13,9 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kMaxRequestLine = 4096;
 
-// NET_NS_INIT_INO of the kernel's <linux/nsfs.h>, from 6.18: where /proc/1 is not ours to read.
-constexpr std::uint64_t kInitialNetworkNamespace = 0xEFFFFFF9;
-
 std::string error_reply(const std::string& what) {
   const Json reply{{"schema_version", kStatusSchemaVersion}, {"error", what}};
   return reply.dump(-1, ' ', false, Json::error_handler_t::replace);
-}
-
-std::uint64_t inode_of(const char* path) {
-  struct stat entry {};
-  return ::stat(path, &entry) == 0 ? entry.st_ino : 0;
 }
 
 class ControlDialogue final : public Dialogue {
@@ -62,17 +53,8 @@ class ControlDialogue final : public Dialogue {
 
 }  // namespace
 
-std::uint64_t network_namespace_inode() {
-  return inode_of("/proc/self/ns/net");
-}
-
 std::string control_socket_name(std::string_view interface) {
-  const std::uint64_t ours = network_namespace_inode();
-  std::uint64_t initial = inode_of("/proc/1/ns/net");
-  if (initial == 0) initial = kInitialNetworkNamespace;
-  std::string name(interface);
-  if (ours != 0 && ours != initial) name += "@" + std::to_string(ours);
-  return name;
+  return name_in_namespace(interface);
 }
 
 std::string answer_control_request(std::string_view line, Controller& controller) {

@@ -21,9 +21,6 @@ namespace xm {
 // "IF@INODE" with the namespace's inode, because the directory is shared by all of them.
 [[nodiscard]] std::string control_socket_name(std::string_view interface);
 
-// The inode of this process's network namespace; 0 when /proc does not say.
-[[nodiscard]] std::uint64_t network_namespace_inode();
-
 // The reply to one request line, without the line's end.
 [[nodiscard]] std::string answer_control_request(std::string_view line, Controller& controller);
 

@@ -5,6 +5,7 @@
 #include "tests/support/temporary_directory.hpp"
 #include "tests/unit/ctl/fake_controller.hpp"
 #include "tests/unit/ctl/socket_client.hpp"
+#include "xdpmesh/network_namespace.hpp"
 
 namespace xm {
 

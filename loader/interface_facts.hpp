@@ -1,0 +1,80 @@
+// What is known of an interface before anything is changed: for `attach --dry-run` and `doctor`.
+//
+// A fact that the kernel does not tell is absent; no fact is an error except that there is no such
+// interface. Thread: any, in the interface's network namespace.
+#pragma once
+
+#include <net/if.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/attached_programs.hpp"
+#include "loader/bpffs.hpp"
+#include "xdpmesh/addr.hpp"
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+// ETHTOOL_GCHANNELS. An interface without channels has one receive queue.
+struct ChannelCounts {
+  std::uint32_t receive = 0;
+  std::uint32_t transmit = 0;
+  std::uint32_t combined = 0;
+};
+
+// What the driver says it can (the netdev generic netlink family, Linux 6.3).
+struct XdpFeatures {
+  bool basic = false;          // native XDP
+  bool redirect = false;       // XDP_REDIRECT
+  bool zero_copy = false;      // AF_XDP without copies
+  bool receive_frags = false;  // packets of several buffers
+  std::uint64_t bits = 0;      // NETDEV_XDP_ACT_*
+};
+
+struct InterfaceFacts {
+  std::string name;
+  std::uint32_t index = 0;
+  bool up = false;
+  bool loopback = false;
+  std::array<std::uint8_t, 6> mac{};  // zero where it has none
+  std::uint32_t mtu = 0;
+  std::string driver;  // empty when it does not say
+  std::optional<ChannelCounts> channels;
+  std::optional<ChannelCounts> most_channels;
+  std::uint32_t receive_queues = 1;
+  std::optional<XdpFeatures> features;
+  // Generic receive offload. On a veth: whether packets that the program passes are joined by NAPI
+  // before they reach a socket.
+  std::optional<bool> gro;
+  std::vector<IpAddress> addresses;
+  std::vector<AttachedProgram> programs;
+};
+
+[[nodiscard]] Result<InterfaceFacts> interface_facts(const std::string& name);
+
+// What this process may do, and with what.
+struct LoaderFacts {
+  bool bpf = false;            // CAP_BPF or CAP_SYS_ADMIN
+  bool network_admin = false;  // CAP_NET_ADMIN
+  bool network_raw = false;    // CAP_NET_RAW: AF_XDP sockets
+  bool system_admin = false;   // CAP_SYS_ADMIN: the dispatcher, names of foreign programs
+  bool lock_memory = false;    // CAP_IPC_LOCK: no limit on locked memory
+  // RLIMIT_MEMLOCK, of the UMEMs, and before Linux 5.11 of maps too; absent: unlimited.
+  std::optional<std::uint64_t> locked_memory_limit;
+  bool maps_count_as_locked = false;
+  bool btf = false;  // the kernel's own types are readable
+  std::string kernel;
+  std::optional<Bpffs> bpffs;
+};
+
+[[nodiscard]] LoaderFacts loader_facts(const Places& places = {});
+
+// What would keep an attach from its best, one sentence each: "…: …"; empty when nothing.
+[[nodiscard]] std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
+                                                        const LoaderFacts& loader);
+
+}  // namespace xm
