@@ -29,6 +29,8 @@
 
 namespace xm {
 
+struct AttachmentState;  // loader/attacher.hpp
+
 struct AttachOptions {
   std::string interface;
   AttachMode mode = AttachMode::automatic;
@@ -79,10 +81,9 @@ class Attachment {
   [[nodiscard]] Status detach();
 
  private:
-  struct State;
-  explicit Attachment(std::unique_ptr<State> state);
+  explicit Attachment(std::unique_ptr<AttachmentState> state);
 
-  std::unique_ptr<State> state_;
+  std::unique_ptr<AttachmentState> state_;
 };
 
 }  // namespace xm

@@ -29,4 +29,7 @@ struct Bpffs {
 // The same, and mounts our own when there is none. Needs CAP_SYS_ADMIN then.
 [[nodiscard]] Result<Bpffs> find_or_mount_bpffs(const Places& places);
 
+// Removes the directory when no pin is left in it, and unmounts what is our own.
+void leave_bpffs(const Bpffs& bpffs);
+
 }  // namespace xm

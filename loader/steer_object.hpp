@@ -14,7 +14,7 @@ struct DestroySteer {
 };
 using SteerObject = std::unique_ptr<steer, DestroySteer>;
 
-// Opened, not loaded. libbpf's own lines on stderr are switched off: the Errors say it in one.
+// Opened, not loaded.
 [[nodiscard]] Result<SteerObject> open_steer_object();
 
 }  // namespace xm

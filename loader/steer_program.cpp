@@ -4,28 +4,17 @@
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "loader/program_info.hpp"
 #include "loader/refusal.hpp"
 #include "steer.skel.h"
 
 namespace xm {
 namespace {
-
-std::string hexadecimal(std::span<const std::uint8_t> bytes) {
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const std::uint8_t byte : bytes) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 0xf];
-  }
-  return text;
-}
 
 Status reuse(bpf_map* map, int fd) {
   if (const int status = bpf_map__reuse_fd(map, fd); status != 0) {
@@ -96,21 +85,21 @@ Result<SteerProgram> SteerProgram::load_object(SteerObject object, const SharedM
 }
 
 Status SteerProgram::identify() {
-  bpf_prog_info info{};
-  std::uint32_t size = sizeof info;
-  if (bpf_obj_get_info_by_fd(program_fd(), &info, &size) != 0) {
-    return errno_error("reading what the kernel knows of the XDP program");
-  }
-  id_ = info.id;
-  tag_ = hexadecimal(info.tag);
+  auto info = program_info(program_fd());
+  if (!info) return errno_error("reading what the kernel knows of the XDP program");
+  id_ = info->id;
+  tag_ = std::move(info->tag);
   return {};
 }
 
-// In this order everything passes from the first store on.
+// In this order everything passes from the first store on; whose maps they are stays legible.
 Status SteerProgram::empty() {
   xm_config& settings = config();
   __atomic_store_n(&settings.abi_version, 0, __ATOMIC_SEQ_CST);
-  settings = xm_config{};
+  xm_config whose{};
+  whose.ifindex = settings.ifindex;
+  whose.network_namespace = settings.network_namespace;
+  settings = whose;
   for (xm_queue& queue : queues()) queue = xm_queue{};
   for (std::uint32_t queue = 0; queue < XM_MAX_QUEUES; ++queue) {
     if (auto cleared = clear_socket(queue); !cleared) return cleared;
