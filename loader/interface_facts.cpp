@@ -1,0 +1,172 @@
+#include "loader/interface_facts.hpp"
+
+#include <ifaddrs.h>
+#include <netinet/in.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+#include <string_view>
+#include <utility>
+
+#include "loader/capabilities.hpp"
+#include "loader/interface_query.hpp"
+#include "loader/netdev_family.hpp"
+
+namespace xm {
+namespace {
+
+struct FreeAddresses {
+  void operator()(ifaddrs* list) const { ::freeifaddrs(list); }
+};
+
+// An IPv4 address may carry a label of its own, "eth0:1".
+std::string_view without_label(std::string_view name) {
+  return name.substr(0, name.find(':'));
+}
+
+std::vector<IpAddress> addresses_of(std::string_view interface) {
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return {};
+  const std::unique_ptr<ifaddrs, FreeAddresses> owner(list);
+  std::vector<IpAddress> found;
+  for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
+    if (entry->ifa_addr == nullptr || without_label(entry->ifa_name) != interface) continue;
+    sockaddr_storage address{};
+    const int family = entry->ifa_addr->sa_family;
+    if (family != AF_INET && family != AF_INET6) continue;
+    std::memcpy(&address, entry->ifa_addr,
+                family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    found.push_back(Endpoint::from_sockaddr(address).address);
+  }
+  return found;
+}
+
+void fill_driver(const InterfaceQuery& query, InterfaceFacts& facts) {
+  ethtool_drvinfo driver{};
+  driver.cmd = ETHTOOL_GDRVINFO;
+  if (query.ethtool(driver)) facts.driver.assign(driver.driver, ::strnlen(driver.driver, 32));
+  ethtool_channels channels{};
+  channels.cmd = ETHTOOL_GCHANNELS;
+  if (query.ethtool(channels)) {
+    facts.channels = {channels.rx_count, channels.tx_count, channels.combined_count};
+    facts.most_channels = {channels.max_rx, channels.max_tx, channels.max_combined};
+    facts.receive_queues = std::max(1U, channels.rx_count + channels.combined_count);
+  }
+  ethtool_value offload{};
+  offload.cmd = ETHTOOL_GGRO;
+  if (query.ethtool(offload)) facts.gro = offload.data != 0;
+}
+
+std::optional<XdpFeatures> features_of(std::uint32_t index) {
+  const auto bits = xdp_feature_bits(index);
+  if (!bits) return std::nullopt;
+  XdpFeatures features;
+  features.basic = (*bits & kXdpActBasic) != 0;
+  features.redirect = (*bits & kXdpActRedirect) != 0;
+  features.zero_copy = (*bits & kXdpActZeroCopy) != 0;
+  features.receive_frags = (*bits & kXdpActReceiveFrags) != 0;
+  features.bits = *bits;
+  return features;
+}
+
+// Since 5.11 maps are charged to the memory cgroup instead.
+bool counts_maps_as_locked(const char* release) {
+  unsigned major = 0;
+  unsigned minor = 0;
+  if (std::sscanf(release, "%u.%u", &major, &minor) != 2) return false;
+  return major < 5 || (major == 5 && minor < 11);
+}
+
+std::string ethernet_obstacle(const InterfaceFacts& interface) {
+  if (interface.loopback) return "loopback: generic mode only, and nothing from outside comes by";
+  if (interface.mac == std::array<std::uint8_t, 6>{}) {
+    return "no Ethernet address: packets there have no Ethernet header, and the program passes all";
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<InterfaceFacts> interface_facts(const std::string& name) {
+  InterfaceFacts facts;
+  facts.name = name;
+  facts.index = ::if_nametoindex(name.c_str());
+  if (facts.index == 0) return errno_error("there is no interface " + name + " here");
+  const InterfaceQuery query(name);
+  if (const auto flags = query.flags()) {
+    facts.up = (*flags & IFF_UP) != 0;
+    facts.loopback = (*flags & IFF_LOOPBACK) != 0;
+  }
+  if (const auto mtu = query.mtu()) facts.mtu = *mtu;
+  if (const auto hardware = query.hardware_address()) {
+    std::memcpy(facts.mac.data(), hardware->ifr_hwaddr.sa_data, facts.mac.size());
+  }
+  fill_driver(query, facts);
+  facts.features = features_of(facts.index);
+  facts.addresses = addresses_of(name);
+  if (auto programs = attached_programs(facts.index)) facts.programs = std::move(*programs);
+  return facts;
+}
+
+LoaderFacts loader_facts(const Places& places) {
+  LoaderFacts facts;
+  const Capabilities held = Capabilities::effective();
+  facts.system_admin = held.has(CAP_SYS_ADMIN);
+  facts.bpf = held.has(CAP_BPF) || facts.system_admin;
+  facts.network_admin = held.has(CAP_NET_ADMIN);
+  facts.network_raw = held.has(CAP_NET_RAW);
+  facts.lock_memory = held.has(CAP_IPC_LOCK);
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_MEMLOCK, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY) {
+    facts.locked_memory_limit = limit.rlim_cur;
+  }
+  utsname machine{};
+  if (::uname(&machine) == 0) {
+    facts.kernel = machine.release;
+    facts.maps_count_as_locked = counts_maps_as_locked(machine.release);
+  }
+  facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+  facts.bpffs = find_bpffs(places);
+  return facts;
+}
+
+std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
+                                          const LoaderFacts& loader) {
+  std::vector<std::string> found;
+  const auto add = [&](bool applies, std::string text) {
+    if (applies) found.push_back(std::move(text));
+  };
+  add(!loader.bpf, "no CAP_BPF: no program can be loaded");
+  add(!loader.network_admin, "no CAP_NET_ADMIN: nothing can be put on an interface");
+  add(!loader.network_raw, "no CAP_NET_RAW: no AF_XDP socket can be opened");
+  add(!loader.system_admin, "no CAP_SYS_ADMIN: no libxdp dispatcher, a BPF link instead");
+  add(!loader.bpffs || !loader.bpffs->shared,
+      "no bpffs on /sys/fs/bpf: no libxdp dispatcher, and the pins are in a bpffs of xdp-mesh's");
+  const std::string ethernet = ethernet_obstacle(interface);
+  add(!ethernet.empty(), ethernet);
+  add(!interface.up, "the interface is down");
+  add(interface.features && !interface.features->basic,
+      "the driver has no native XDP: generic mode");
+  add(interface.features && !interface.features->zero_copy,
+      "the driver has no zero-copy AF_XDP: packets are copied into the UMEM");
+  for (const AttachedProgram& program : interface.programs) {
+    add(!program.dispatcher && !program.is_ours(),
+        "the XDP program " + program.to_string() + " is there and is not replaced");
+  }
+  add(interface.driver == "veth" && interface.gro == false,
+      "GRO is off on this veth: packets that the program passes come one by one (ethtool -K " +
+          interface.name + " gro on)");
+  add(loader.locked_memory_limit && !loader.lock_memory,
+      "locked memory is limited to " + std::to_string(loader.locked_memory_limit.value_or(0)) +
+          " bytes: a UMEM counts against that (ulimit -l)");
+  return found;
+}
+
+}  // namespace xm

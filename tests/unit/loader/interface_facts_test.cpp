@@ -1,0 +1,178 @@
+// On interfaces in namespaces of the test's.
+#include "loader/interface_facts.hpp"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+
+#include "loader/capabilities.hpp"
+#include "loader/netdev_family.hpp"
+#include "tests/unit/loader/lab.hpp"
+
+using namespace xm;
+using test::in_lab;
+using test::Lab;
+
+namespace {
+
+bool add_address(const std::string& interface, const std::string& label, const char* address) {
+  auto socket = RouteSocket::open(0);
+  alignas(nlmsghdr) std::array<char, 256> buffer{};
+  nlmsghdr* message = mnl_nlmsg_put_header(buffer.data());
+  message->nlmsg_type = RTM_NEWADDR;
+  message->nlmsg_flags = NLM_F_CREATE;
+  auto* header = static_cast<ifaddrmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(ifaddrmsg)));
+  const auto parsed = IpAddress::parse(address);
+  header->ifa_family = parsed->is_v4() ? AF_INET : AF_INET6;
+  header->ifa_prefixlen = static_cast<std::uint8_t>(parsed->bits());
+  header->ifa_index = if_nametoindex(interface.c_str());
+  mnl_attr_put(message, IFA_LOCAL, parsed->bytes().size(), parsed->bytes().data());
+  mnl_attr_put(message, IFA_ADDRESS, parsed->bytes().size(), parsed->bytes().data());
+  if (!label.empty()) mnl_attr_put_strz(message, IFA_LABEL, label.c_str());
+  return socket.ok() && socket->request(*message, "add an address").ok();
+}
+
+bool mentions(const std::vector<std::string>& obstacles, const char* text) {
+  return std::ranges::any_of(obstacles, [&](const std::string& obstacle) {
+    return obstacle.find(text) != std::string::npos;
+  });
+}
+
+// As good as it gets.
+InterfaceFacts good_interface() {
+  InterfaceFacts facts;
+  facts.name = "eth0";
+  facts.up = true;
+  facts.mac = {2, 0, 0, 0, 0, 1};
+  facts.features = XdpFeatures{true, true, true, true, 0x2b};
+  return facts;
+}
+
+LoaderFacts good_loader() {
+  LoaderFacts facts;
+  facts.bpf = facts.network_admin = facts.network_raw = facts.system_admin = true;
+  facts.bpffs = Bpffs{"/sys/fs/bpf/xdp-mesh", true};
+  return facts;
+}
+
+}  // namespace
+
+TEST_CASE("the facts of a veth: driver, queues, MTU, addresses of all labels, no program") {
+  XM_NEEDS_NAMESPACES();
+  in_lab([](Lab&) {
+    REQUIRE(add_address("xmv0", "", "192.0.2.1"));
+    REQUIRE(add_address("xmv0", "xmv0:1", "192.0.2.2"));
+    REQUIRE(add_address("xmv0", "", "2001:db8::1"));
+    REQUIRE(add_address("xmv1", "", "192.0.2.3"));
+    const auto facts = interface_facts("xmv0");
+    REQUIRE(facts.ok());
+    CHECK(facts.value().name == "xmv0");
+    CHECK(facts.value().index == if_nametoindex("xmv0"));
+    CHECK(facts.value().up);
+    CHECK_FALSE(facts.value().loopback);
+    CHECK(facts.value().driver == "veth");
+    CHECK(facts.value().mtu == 1500);
+    CHECK(facts.value().mac != std::array<std::uint8_t, 6>{});
+    CHECK(facts.value().receive_queues >= 1);
+    REQUIRE(facts.value().channels.has_value());
+    CHECK(facts.value().most_channels.has_value());
+    CHECK(facts.value().programs.empty());
+    const auto has = [&](const char* text) {
+      return std::ranges::find(facts.value().addresses, *IpAddress::parse(text)) !=
+             facts.value().addresses.end();
+    };
+    CHECK(has("192.0.2.1"));
+    CHECK(has("192.0.2.2"));
+    CHECK(has("2001:db8::1"));
+    CHECK_FALSE(has("192.0.2.3"));
+  });
+}
+
+TEST_CASE("what the kernel says of XDP: a veth has it, loopback has not") {
+  XM_NEEDS_NAMESPACES();
+  in_lab([](Lab&) {
+    const auto veth = interface_facts("xmv0");
+    const auto loopback = interface_facts("lo");
+    REQUIRE(veth.ok());
+    REQUIRE(loopback.ok());
+    CHECK(loopback.value().loopback);
+    CHECK(loopback.value().mac == std::array<std::uint8_t, 6>{});
+    // Absent before Linux 6.3.
+    if (!veth.value().features) return;
+    CHECK(veth.value().features->basic);
+    CHECK(veth.value().features->redirect);
+    CHECK_FALSE(veth.value().features->zero_copy);
+    REQUIRE(loopback.value().features.has_value());
+    CHECK_FALSE(loopback.value().features->basic);
+    CHECK_FALSE(xdp_feature_bits(0x7fffffff).has_value());
+  });
+}
+
+TEST_CASE("an interface that is attached shows the program, and goes down") {
+  XM_NEEDS_LAB();
+  in_lab([](Lab& lab) {
+    auto shared = SharedMaps::create(16);
+    REQUIRE(shared.ok());
+    AttachReport report;
+    auto attachment = Attachment::attach(*shared, lab.options("xmv0"), report);
+    REQUIRE(attachment.ok());
+    REQUIRE(test::set_up("xmv0", false));
+    const auto facts = interface_facts("xmv0");
+    REQUIRE(facts.ok());
+    CHECK_FALSE(facts.value().up);
+    REQUIRE(facts.value().programs.size() == 1);
+    CHECK(facts.value().programs[0].is_ours());
+    CHECK(facts.value().programs[0].id == report.program_id);
+    CHECK(facts.value().programs[0].tag == report.program_tag);
+    CHECK(facts.value().programs[0].mode == AttachMode::native);
+    CHECK(attachment->detach().ok());
+  });
+}
+
+TEST_CASE("no facts of an interface that is not there") {
+  const auto facts = interface_facts("xm-nowhere");
+  REQUIRE_FALSE(facts.ok());
+  CHECK(facts.error().os_errno == ENODEV);
+}
+
+TEST_CASE("capabilities are the bits of their numbers") {
+  const Capabilities some(1ULL << CAP_NET_ADMIN | 1ULL << CAP_BPF);
+  CHECK(some.has(CAP_NET_ADMIN));
+  CHECK(some.has(CAP_BPF));
+  CHECK_FALSE(some.has(CAP_SYS_ADMIN));
+  CHECK(Capabilities::effective().has(CAP_SYS_ADMIN) == loader_facts().system_admin);
+  CHECK_FALSE(loader_facts().kernel.empty());
+}
+
+TEST_CASE("a driver with everything and all rights: no obstacle") {
+  CHECK(attach_obstacles(good_interface(), good_loader()).empty());
+}
+
+TEST_CASE("each obstacle is named") {
+  InterfaceFacts interface = good_interface();
+  interface.up = false;
+  interface.mac = {};
+  interface.driver = "veth";
+  interface.gro = false;
+  interface.features = XdpFeatures{};
+  AttachedProgram other;
+  other.id = 12;
+  other.name = "filter";
+  interface.programs = {other};
+  LoaderFacts loader;
+  loader.locked_memory_limit = 65536;
+  const auto obstacles = attach_obstacles(interface, loader);
+  for (const char* text :
+       {"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "no bpffs", "down", "Ethernet",
+        "no native XDP", "no zero-copy", "'filter' (id 12, native)", "GRO is off", "65536 bytes"}) {
+    CAPTURE(text);
+    CHECK(mentions(obstacles, text));
+  }
+  interface.programs[0].name = "xm_steer";
+  CHECK_FALSE(mentions(attach_obstacles(interface, loader), "is not replaced"));
+  loader.lock_memory = true;
+  CHECK_FALSE(mentions(attach_obstacles(interface, loader), "65536"));
+}
