@@ -1,5 +1,6 @@
 #include "loader/bpffs.hpp"
 
+#include <linux/capability.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -46,7 +47,7 @@ Result<Bpffs> find_or_mount_bpffs(const Places& places) {
     return Error{"cannot make " + places.own_bpffs + ": " + error.message(), error.value()};
   if (::mount("bpf", places.own_bpffs.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC,
               "mode=0700") != 0) {
-    Error refused = refusal("cannot mount a bpffs on " + places.own_bpffs, errno, "CAP_SYS_ADMIN");
+    Error refused = refusal("cannot mount a bpffs on " + places.own_bpffs, errno, {CAP_SYS_ADMIN});
     std::filesystem::remove(places.own_bpffs, error);
     return refused;
   }

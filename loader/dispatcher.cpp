@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <xdp/libxdp.h>
 
 #include <algorithm>
@@ -63,7 +64,7 @@ Status share_maps(const steer& object, const SteerProgram& program) {
     const bpf_map* theirs = bpf_object__find_map_by_name(program.object().obj, bpf_map__name(map));
     if (theirs == nullptr || bpf_map__is_internal(map)) continue;
     if (const int status = bpf_map__reuse_fd(map, bpf_map__fd(theirs)); status != 0) {
-      return refusal(std::string("sharing the map ") + bpf_map__name(map), -status);
+      return refusal(std::string("sharing the map ") + bpf_map__name(map), -status, {CAP_BPF});
     }
   }
   return {};
@@ -106,9 +107,9 @@ std::optional<std::string> dispatcher_obstacle() {
   int status =
       bpf_program__set_attach_target(program, bpf_program__fd(target->progs.xm_probe), "xm_probe");
   if (status == 0) status = probe__load(extension.get());
-  if (status != 0) return refusal("loading a program extension", -status, "CAP_SYS_ADMIN").what;
+  if (status != 0) return refusal("loading a program extension", -status, {CAP_SYS_ADMIN}).what;
   const Fd link(bpf_raw_tracepoint_open(nullptr, bpf_program__fd(program)));
-  if (!link) return refusal("putting a program into another", errno, "CAP_SYS_ADMIN").what;
+  if (!link) return refusal("putting a program into another", errno, {CAP_SYS_ADMIN}).what;
   return std::nullopt;
 }
 
@@ -137,7 +138,7 @@ Result<Fd> add_to_dispatcher(const SteerProgram& program, std::uint32_t ifindex,
   take_library_message();
   const int status =
       xdp_program__attach(added.get(), static_cast<int>(ifindex), libxdp_mode(mode), 0);
-  if (status != 0) return with_library_words(refusal("libxdp", -status, "CAP_SYS_ADMIN"));
+  if (status != 0) return with_library_words(refusal("libxdp", -status, {CAP_SYS_ADMIN}));
   if (!has_member(ifindex, xdp_program__id(added.get()))) {
     xdp_program__detach(added.get(), static_cast<int>(ifindex), libxdp_mode(mode), 0);
     return Error{"libxdp attached the program without its dispatcher", EOPNOTSUPP};
@@ -156,7 +157,7 @@ Status remove_from_dispatcher(std::uint32_t program_id, std::uint32_t ifindex) {
       xdp_program__detach(program.get(), static_cast<int>(ifindex), XDP_MODE_UNSPEC, 0);
   if (status != 0) {
     return with_library_words(
-        refusal("libxdp does not take the program out", -status, "CAP_SYS_ADMIN"));
+        refusal("libxdp does not take the program out", -status, {CAP_SYS_ADMIN}));
   }
   return {};
 }

@@ -16,11 +16,17 @@
 #include <utility>
 
 #include "loader/capabilities.hpp"
+#include "loader/dispatcher.hpp"
+#include "loader/interface_lock.hpp"
 #include "loader/interface_query.hpp"
 #include "loader/netdev_family.hpp"
 
 namespace xm {
 namespace {
+
+// The largest UMEM chunk, a page, less the kernel's headroom (XDP_PACKET_HEADROOM) and an Ethernet
+// header with two VLAN tags.
+constexpr std::uint32_t kLargestMtu = 4096 - 256 - 14 - 8;
 
 struct FreeAddresses {
   void operator()(ifaddrs* list) const { ::freeifaddrs(list); }
@@ -94,7 +100,7 @@ std::string ethernet_obstacle(const InterfaceFacts& interface) {
 
 }  // namespace
 
-Result<InterfaceFacts> interface_facts(const std::string& name) {
+Result<InterfaceFacts> interface_facts(const std::string& name, const Places& places) {
   InterfaceFacts facts;
   facts.name = name;
   facts.index = ::if_nametoindex(name.c_str());
@@ -112,6 +118,7 @@ Result<InterfaceFacts> interface_facts(const std::string& name) {
   facts.features = features_of(facts.index);
   facts.addresses = addresses_of(name);
   if (auto programs = attached_programs(facts.index)) facts.programs = std::move(*programs);
+  facts.owner = InterfaceLock::owner(places.run, facts.index);
   return facts;
 }
 
@@ -134,6 +141,11 @@ LoaderFacts loader_facts(const Places& places) {
   }
   facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
   facts.bpffs = find_bpffs(places);
+  if (facts.bpffs && facts.bpffs->shared) {
+    facts.dispatcher_obstacle = dispatcher_obstacle();
+  } else {
+    facts.dispatcher_obstacle = places.bpffs + " is no bpffs";
+  }
   return facts;
 }
 
@@ -146,9 +158,11 @@ std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
   add(!loader.bpf, "no CAP_BPF: no program can be loaded");
   add(!loader.network_admin, "no CAP_NET_ADMIN: nothing can be put on an interface");
   add(!loader.network_raw, "no CAP_NET_RAW: no AF_XDP socket can be opened");
-  add(!loader.system_admin, "no CAP_SYS_ADMIN: no libxdp dispatcher, a BPF link instead");
   add(!loader.bpffs || !loader.bpffs->shared,
-      "no bpffs on /sys/fs/bpf: no libxdp dispatcher, and the pins are in a bpffs of xdp-mesh's");
+      "no bpffs on /sys/fs/bpf: the pins are in one of xdp-mesh's own");
+  add(loader.dispatcher_obstacle.has_value(),
+      "no libxdp dispatcher, a BPF link instead: " + loader.dispatcher_obstacle.value_or(""));
+  add(!interface.owner.empty(), "process " + interface.owner + " owns the interface");
   const std::string ethernet = ethernet_obstacle(interface);
   add(!ethernet.empty(), ethernet);
   add(!interface.up, "the interface is down");
@@ -160,6 +174,9 @@ std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
     add(!program.dispatcher && !program.is_ours(),
         "the XDP program " + program.to_string() + " is there and is not replaced");
   }
+  add(interface.mtu > kLargestMtu, "the MTU is " + std::to_string(interface.mtu) +
+                                       ": packets of more than " + std::to_string(kLargestMtu) +
+                                       " bytes do not fit a UMEM chunk and go to the sockets");
   add(interface.driver == "veth" && interface.gro == false,
       "GRO is off on this veth: packets that the program passes come one by one (ethtool -K " +
           interface.name + " gro on)");

@@ -52,9 +52,13 @@ struct InterfaceFacts {
   std::optional<bool> gro;
   std::vector<IpAddress> addresses;
   std::vector<AttachedProgram> programs;
+  // The process of the agent that owns it; empty when none does. A program of ours on it is then
+  // what a dead agent left.
+  std::string owner;
 };
 
-[[nodiscard]] Result<InterfaceFacts> interface_facts(const std::string& name);
+[[nodiscard]] Result<InterfaceFacts> interface_facts(const std::string& name,
+                                                     const Places& places = {});
 
 // What this process may do, and with what.
 struct LoaderFacts {
@@ -69,8 +73,11 @@ struct LoaderFacts {
   bool btf = false;  // the kernel's own types are readable
   std::string kernel;
   std::optional<Bpffs> bpffs;
+  // Why libxdp's dispatcher cannot be used; absent when it can.
+  std::optional<std::string> dispatcher_obstacle;
 };
 
+// Loads and unloads two empty programs to ask for the dispatcher; changes nothing.
 [[nodiscard]] LoaderFacts loader_facts(const Places& places = {});
 
 // What would keep an attach from its best, one sentence each: "…: …"; empty when nothing.

@@ -16,15 +16,19 @@
 namespace xm {
 namespace {
 
+std::string lock_path(const std::string& run_directory, std::uint32_t ifindex) {
+  return run_directory + "/" + name_in_namespace("attach-" + std::to_string(ifindex)) + ".lock";
+}
+
 // What the holder wrote; empty just after it has taken the lock.
-std::string owner(int file) {
+std::string written_owner(int file) {
   std::array<char, 32> text{};
   const ssize_t length = ::pread(file, text.data(), text.size(), 0);
   return length > 0 ? std::string(text.data(), static_cast<std::size_t>(length)) : std::string();
 }
 
 Error owned(const std::string& name, int file) {
-  const std::string process = owner(file);
+  const std::string process = written_owner(file);
   return Error{"an xdp-mesh agent" + (process.empty() ? "" : " (process " + process + ")") +
                    " already owns " + name + ": `xdp-mesh detach " + name + "` makes it let go",
                EBUSY};
@@ -45,8 +49,7 @@ Result<InterfaceLock> InterfaceLock::take(const std::string& run_directory, std:
   std::error_code error;
   std::filesystem::create_directories(run_directory, error);
   if (error) return Error{"cannot make " + run_directory + ": " + error.message(), error.value()};
-  const std::string path =
-      run_directory + "/" + name_in_namespace("attach-" + std::to_string(ifindex)) + ".lock";
+  const std::string path = lock_path(run_directory, ifindex);
   while (true) {
     Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return errno_error("cannot open the lock " + path);
@@ -63,6 +66,13 @@ Result<InterfaceLock> InterfaceLock::take(const std::string& run_directory, std:
     }
     return InterfaceLock(std::move(file), path);
   }
+}
+
+std::string InterfaceLock::owner(const std::string& run_directory, std::uint32_t ifindex) {
+  const Fd file(::open(lock_path(run_directory, ifindex).c_str(), O_RDONLY | O_CLOEXEC));
+  if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return {};
+  const std::string process = written_owner(file.get());
+  return process.empty() ? "unknown" : process;
 }
 
 void InterfaceLock::remove() {

@@ -19,6 +19,9 @@ class InterfaceLock {
   [[nodiscard]] static Result<InterfaceLock> take(const std::string& run_directory,
                                                   std::uint32_t ifindex, const std::string& name);
 
+  // The process that owns the interface now; empty when none does.
+  [[nodiscard]] static std::string owner(const std::string& run_directory, std::uint32_t ifindex);
+
   InterfaceLock(InterfaceLock&&) noexcept = default;
   InterfaceLock& operator=(InterfaceLock&&) noexcept = default;
   // Lets go of the lock, and leaves the file.

@@ -2,6 +2,7 @@
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <linux/capability.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -141,7 +142,7 @@ Status Pins::put(const std::string& name, int fd) {
   remove(name);
   const std::string path = directory_ + "/" + name;
   if (bpf_obj_pin(fd, path.c_str()) != 0) {
-    return refusal("cannot pin " + path, errno, "CAP_BPF, or CAP_SYS_ADMIN");
+    return refusal("cannot pin " + path, errno, {CAP_BPF});
   }
   return {};
 }

@@ -4,6 +4,7 @@
 #include <bpf/libbpf.h>
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 
@@ -35,7 +36,7 @@ bool interface_is_gone(std::uint32_t ifindex) {
 
 // The kernel's words from netlink say more than the errno.
 Error netlink_refusal(const std::string& what, int error) {
-  Error refused = refusal(what, error, "CAP_NET_ADMIN");
+  Error refused = refusal(what, error, {CAP_NET_ADMIN});
   const std::string words = take_library_message();
   if (!words.empty()) refused.what += " (" + words + ")";
   return refused;
@@ -46,7 +47,7 @@ Result<Fd> make_link(int program, std::uint32_t ifindex, AttachMode mode) {
   options.sz = sizeof options;
   options.flags = mode_flag(mode);
   Fd link(bpf_link_create(program, static_cast<int>(ifindex), BPF_XDP, &options));
-  if (!link) return refusal("the kernel", errno, "CAP_NET_ADMIN");
+  if (!link) return refusal("the kernel", errno, {CAP_NET_ADMIN});
   return link;
 }
 
@@ -70,7 +71,7 @@ Status set_by_netlink(int program, std::uint32_t ifindex, AttachMode mode, int o
 Status change_by_netlink(const Placement& placement, int next) {
   const Fd found = program_by_id(placement.program_id);
   const int old = placement.program ? placement.program.get() : found.get();
-  if (old < 0) return refusal("opening the attached program", errno, "CAP_SYS_ADMIN");
+  if (old < 0) return refusal("opening the attached program", errno, {CAP_SYS_ADMIN});
   return set_by_netlink(next, placement.ifindex, placement.mode, old);
 }
 
@@ -211,7 +212,7 @@ Status replace(Placement& predecessor, const SteerProgram& program) {
   }
   if (predecessor.via == AttachVia::link) {
     if (bpf_link_update(predecessor.link.get(), program.program_fd(), nullptr) != 0) {
-      return refusal("replacing the program of a BPF link", errno, "CAP_NET_ADMIN");
+      return refusal("replacing the program of a BPF link", errno, {CAP_NET_ADMIN});
     }
   } else {
     auto changed = change_by_netlink(predecessor, program.program_fd());

@@ -3,6 +3,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
+#include <linux/capability.h>
 
 #include <cerrno>
 #include <cstring>
@@ -18,7 +19,7 @@ namespace {
 
 Status reuse(bpf_map* map, int fd) {
   if (const int status = bpf_map__reuse_fd(map, fd); status != 0) {
-    return refusal(std::string("using the existing map ") + bpf_map__name(map), -status);
+    return refusal(std::string("using the existing map ") + bpf_map__name(map), -status, {CAP_BPF});
   }
   return {};
 }
@@ -70,7 +71,7 @@ Result<SteerProgram> SteerProgram::load_object(SteerObject object, const SharedM
   }
   if (frags) bpf_program__set_flags(object->progs.xm_steer, BPF_F_XDP_HAS_FRAGS);
   if (const int status = steer__load(object.get()); status != 0) {
-    return refusal("the kernel refused the XDP program", -status);
+    return refusal("the kernel refused the XDP program", -status, {CAP_BPF, CAP_NET_ADMIN});
   }
   SteerProgram program(std::move(object));
   const auto& maps = program.object_->maps;

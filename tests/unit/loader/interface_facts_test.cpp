@@ -120,7 +120,7 @@ TEST_CASE("an interface that is attached shows the program, and goes down") {
     auto attachment = Attachment::attach(*shared, lab.options("xmv0"), report);
     REQUIRE(attachment.ok());
     REQUIRE(test::set_up("xmv0", false));
-    const auto facts = interface_facts("xmv0");
+    const auto facts = interface_facts("xmv0", lab.places);
     REQUIRE(facts.ok());
     CHECK_FALSE(facts.value().up);
     REQUIRE(facts.value().programs.size() == 1);
@@ -128,7 +128,12 @@ TEST_CASE("an interface that is attached shows the program, and goes down") {
     CHECK(facts.value().programs[0].id == report.program_id);
     CHECK(facts.value().programs[0].tag == report.program_tag);
     CHECK(facts.value().programs[0].mode == AttachMode::native);
+    CHECK(facts.value().owner == std::to_string(getpid()));
     CHECK(attachment->detach().ok());
+    const auto after = interface_facts("xmv0", lab.places);
+    REQUIRE(after.ok());
+    CHECK(after.value().owner.empty());
+    CHECK(after.value().programs.empty());
   });
 }
 
@@ -163,11 +168,15 @@ TEST_CASE("each obstacle is named") {
   other.name = "filter";
   interface.programs = {other};
   LoaderFacts loader;
+  interface.mtu = 9000;
+  interface.owner = "4711";
   loader.locked_memory_limit = 65536;
+  loader.dispatcher_obstacle = "loading a program extension: Operation not permitted";
   const auto obstacles = attach_obstacles(interface, loader);
   for (const char* text :
-       {"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "CAP_SYS_ADMIN", "no bpffs", "down", "Ethernet",
-        "no native XDP", "no zero-copy", "'filter' (id 12, native)", "GRO is off", "65536 bytes"}) {
+       {"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "program extension", "process 4711", "9000",
+        "no bpffs", "down", "Ethernet", "no native XDP", "no zero-copy", "'filter' (id 12, native)",
+        "GRO is off", "65536 bytes"}) {
     CAPTURE(text);
     CHECK(mentions(obstacles, text));
   }

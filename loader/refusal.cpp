@@ -1,0 +1,40 @@
+#include "loader/refusal.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "loader/capabilities.hpp"
+
+namespace xm {
+namespace {
+
+const char* capability_name(unsigned number) {
+  switch (number) {
+    case CAP_BPF:
+      return "CAP_BPF";
+    case CAP_NET_ADMIN:
+      return "CAP_NET_ADMIN";
+    case CAP_SYS_ADMIN:
+      return "CAP_SYS_ADMIN";
+    default:
+      return "another capability";
+  }
+}
+
+}  // namespace
+
+Error refusal(std::string what, int error, std::initializer_list<unsigned> needed) {
+  Error refused = errno_error(std::move(what), error);
+  if (error != EPERM && error != EACCES) return refused;
+  const Capabilities held = Capabilities::effective();
+  std::string missing;
+  for (const unsigned number : needed) {
+    // CAP_BPF is the part of CAP_SYS_ADMIN that bpf(2) asks for since 5.8.
+    if (held.has(number) || (number == CAP_BPF && held.has(CAP_SYS_ADMIN))) continue;
+    missing += (missing.empty() ? "" : " and ") + std::string(capability_name(number));
+  }
+  if (!missing.empty()) refused.what += " (this process lacks " + missing + ")";
+  return refused;
+}
+
+}  // namespace xm
