@@ -127,6 +127,7 @@ LoaderFacts loader_facts(const Places& places) {
   const Capabilities held = Capabilities::effective();
   facts.system_admin = held.has(CAP_SYS_ADMIN);
   facts.bpf = held.has(CAP_BPF) || facts.system_admin;
+  facts.perfmon = held.has(CAP_PERFMON) || facts.system_admin;
   facts.network_admin = held.has(CAP_NET_ADMIN);
   facts.network_raw = held.has(CAP_NET_RAW);
   facts.lock_memory = held.has(CAP_IPC_LOCK);
@@ -156,6 +157,7 @@ std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
     if (applies) found.push_back(std::move(text));
   };
   add(!loader.bpf, "no CAP_BPF: no program can be loaded");
+  add(!loader.perfmon, "no CAP_PERFMON: the verifier refuses the program");
   add(!loader.network_admin, "no CAP_NET_ADMIN: nothing can be put on an interface");
   add(!loader.network_raw, "no CAP_NET_RAW: no AF_XDP socket can be opened");
   add(!loader.bpffs || !loader.bpffs->shared,

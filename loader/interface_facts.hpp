@@ -63,6 +63,7 @@ struct InterfaceFacts {
 // What this process may do, and with what.
 struct LoaderFacts {
   bool bpf = false;            // CAP_BPF or CAP_SYS_ADMIN
+  bool perfmon = false;        // CAP_PERFMON or CAP_SYS_ADMIN: pointer arithmetic in programs
   bool network_admin = false;  // CAP_NET_ADMIN
   bool network_raw = false;    // CAP_NET_RAW: AF_XDP sockets
   bool system_admin = false;   // CAP_SYS_ADMIN: the dispatcher, names of foreign programs

@@ -14,6 +14,8 @@ const char* capability_name(unsigned number) {
       return "CAP_BPF";
     case CAP_NET_ADMIN:
       return "CAP_NET_ADMIN";
+    case CAP_PERFMON:
+      return "CAP_PERFMON";
     case CAP_SYS_ADMIN:
       return "CAP_SYS_ADMIN";
     default:
@@ -29,8 +31,9 @@ Error refusal(std::string what, int error, std::initializer_list<unsigned> neede
   const Capabilities held = Capabilities::effective();
   std::string missing;
   for (const unsigned number : needed) {
-    // CAP_BPF is the part of CAP_SYS_ADMIN that bpf(2) asks for since 5.8.
-    if (held.has(number) || (number == CAP_BPF && held.has(CAP_SYS_ADMIN))) continue;
+    // Both are parts of CAP_SYS_ADMIN since 5.8.
+    const bool part = number == CAP_BPF || number == CAP_PERFMON;
+    if (held.has(number) || (part && held.has(CAP_SYS_ADMIN))) continue;
     missing += (missing.empty() ? "" : " and ") + std::string(capability_name(number));
   }
   if (!missing.empty()) refused.what += " (this process lacks " + missing + ")";

@@ -36,9 +36,9 @@ class SteerProgram {
   };
 
   // Passes the object that is linked in through the kernel's verifier, with fresh maps of its own
-  // beside the shared ones. Needs CAP_BPF and CAP_NET_ADMIN (or CAP_SYS_ADMIN); the error says so
-  // when they are missing. `frags`: accepts packets of several buffers, which some drivers demand
-  // at a large MTU; the program sees the first buffer.
+  // beside the shared ones. Needs CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON (the verifier's
+  // leave to subtract pointers); the error names what is missing. `frags`: accepts packets of
+  // several buffers, which some drivers demand at a large MTU; the program sees the first buffer.
   [[nodiscard]] static Result<SteerProgram> load(const SharedMaps& shared, bool frags = false);
 
   // The same with another agent's maps; the caller has seen to it that they have these types and

@@ -4,7 +4,9 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <doctest/doctest.h>
+#include <linux/capability.h>
 #include <linux/if_link.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -78,6 +80,16 @@ struct Foreign {
                           nullptr) == 0;
   }
 };
+
+// Leaves this thread these capabilities alone.
+bool keep_capabilities(std::uint64_t bits) {
+  __user_cap_header_struct header{_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct data[2]{};
+  for (unsigned half = 0; half < 2; ++half) {
+    data[half].effective = data[half].permitted = static_cast<std::uint32_t>(bits >> 32 * half);
+  }
+  return syscall(SYS_capset, &header, data) == 0;
+}
 
 // Whether no program is there; the last descriptor of a link that is closed acts a moment later.
 bool is_clear(const std::string& interface) {
@@ -451,6 +463,45 @@ TEST_CASE("without a bpffs it attaches without pins, says so, and goes with its 
       CHECK(programs_on("xmv0").size() == 1);
     }
     CHECK(is_clear("xmv0"));
+  });
+}
+
+TEST_CASE(
+    "without CAP_SYS_ADMIN it attaches by link and adopts; with nothing it names what lacks") {
+  XM_NEEDS_LAB();
+  in_lab([](Lab& lab) {
+    // Mounting one takes CAP_SYS_ADMIN, using it does not.
+    REQUIRE(find_or_mount_bpffs(lab.places).ok());
+    REQUIRE(keep_capabilities(1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_PERFMON));
+    std::uint32_t link = 0;
+    {
+      Attachment dies = attach(maps(), lab.options("xmv0"));
+      CAPTURE(steps(dies.report()));
+      CHECK(dies.report().via == AttachVia::link);
+      link = dies.report().link_id;
+    }
+    const SharedMaps shared = maps();
+    Attachment heir = attach(shared, lab.options("xmv0"));
+    CAPTURE(steps(heir.report()));
+    CHECK(heir.report().adopted);
+    CHECK(heir.report().link_id == link);
+    CHECK(heir.detach().ok());
+    AttachOptions netlink = lab.options("xmv0");
+    netlink.via = AttachVia::netlink;
+    Attachment other = attach(shared, netlink);
+    CHECK(other.in_place());
+    CHECK(other.detach().ok());
+
+    const Foreign foreign;
+    REQUIRE(foreign.attach("xmv0", XDP_FLAGS_DRV_MODE));
+    CHECK(attach_error(shared, lab.options("xmv0")).what.find("a program (id ") !=
+          std::string::npos);
+
+    REQUIRE(keep_capabilities(0));
+    const auto none = SharedMaps::create(16);
+    if (none) return;  // kernel.unprivileged_bpf_disabled is 0
+    CHECK(none.error().os_errno == EPERM);
+    CHECK(none.error().what.find("lacks CAP_BPF") != std::string::npos);
   });
 }
 

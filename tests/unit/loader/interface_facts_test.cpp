@@ -53,7 +53,7 @@ InterfaceFacts good_interface() {
 
 LoaderFacts good_loader() {
   LoaderFacts facts;
-  facts.bpf = facts.network_admin = facts.network_raw = facts.system_admin = true;
+  facts.bpf = facts.perfmon = facts.network_admin = facts.network_raw = facts.system_admin = true;
   facts.bpffs = Bpffs{"/sys/fs/bpf/xdp-mesh", true};
   return facts;
 }
@@ -174,9 +174,9 @@ TEST_CASE("each obstacle is named") {
   loader.dispatcher_obstacle = "loading a program extension: Operation not permitted";
   const auto obstacles = attach_obstacles(interface, loader);
   for (const char* text :
-       {"CAP_BPF", "CAP_NET_ADMIN", "CAP_NET_RAW", "program extension", "process 4711", "9000",
-        "no bpffs", "down", "Ethernet", "no native XDP", "no zero-copy", "'filter' (id 12, native)",
-        "GRO is off", "65536 bytes"}) {
+       {"CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN", "CAP_NET_RAW", "program extension",
+        "process 4711", "9000", "no bpffs", "down", "Ethernet", "no native XDP", "no zero-copy",
+        "'filter' (id 12, native)", "GRO is off", "65536 bytes"}) {
     CAPTURE(text);
     CHECK(mentions(obstacles, text));
   }
