@@ -129,11 +129,11 @@ Result<Residents> look(std::uint32_t ifindex, const Pins* pins) {
     if (auto info = program_info(pins->open(Pins::kProgram).get())) marks.pinned = *std::move(info);
   }
   Residents found;
+  const auto held = link_info(link.get());
   for (AttachedProgram& program : *programs) {
-    const auto held = link_info(link.get());
     if (held && held->ifindex == ifindex && held->program_id == program.id) {
       found.ours = placement_of(program, AttachVia::link, ifindex);
-      found.ours->link = std::move(link);
+      found.ours->link = duplicate(link.get());
     } else if (program.dispatcher) {
       const auto ours = std::ranges::find_if(program.members,
                                              [&](const auto& member) { return marks.on(member); });

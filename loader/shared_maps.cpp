@@ -24,7 +24,8 @@ Fd duplicate(const bpf_map* map) {
 void leave_out_the_rest(const steer& object, std::uint32_t slots) {
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, object.obj) {
-    bpf_map__set_autocreate(map, false);
+    // The skeleton maps the program's constants into memory, and fails without them.
+    if (!bpf_map__is_internal(map)) bpf_map__set_autocreate(map, false);
   }
   for (bpf_map* wanted : {object.maps.xm_sessions, object.maps.xm_replay, object.maps.xm_peers}) {
     bpf_map__set_autocreate(wanted, true);
