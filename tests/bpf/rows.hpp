@@ -48,7 +48,7 @@ inline SteerWorld ordinary() {
 using Change = std::function<void(FrameSpec&)>;
 
 struct Row {
-  const char* why;
+  std::string why;
   Frame frame;
   std::uint32_t action;
   std::uint32_t verdict;

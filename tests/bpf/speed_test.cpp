@@ -69,7 +69,7 @@ TEST_CASE("XDP program: the time of a packet is printed") {
     for (const Row& row : rows) {
       lab.apply(ordinary());
       const std::uint32_t time = least_time(lab.program(), row.frame, &action);
-      std::printf("%6u ns  %s\n", time, row.why);
+      std::printf("%6u ns  %s\n", time, row.why.c_str());
       // The heartbeat may have grown old meanwhile: then it was a packet to the kernel's socket.
       CHECK((action == row.action || row.action == XDP_REDIRECT));
     }
