@@ -28,11 +28,14 @@ constexpr int kInterruptedExit = 130;
 
 struct Samples {
   std::vector<double> nanoseconds;
+  std::vector<double> napi_nanoseconds;
   std::vector<double> rate;
   std::vector<double> offered;
+  std::vector<double> batch;
 
   [[nodiscard]] ReceiveRow::Way way() const {
-    return {figure_of(nanoseconds), figure_of(rate), figure_of(offered)};
+    return {figure_of(nanoseconds), figure_of(napi_nanoseconds), figure_of(rate),
+            figure_of(offered), figure_of(batch)};
   }
 };
 
@@ -47,6 +50,16 @@ std::uint64_t rate_of(ReceiveLoad load) {
       break;
   }
   return PacedSender::kAsFastAsItCan;
+}
+
+ReceiveCount difference(const ReceiveCount& after, const ReceiveCount& before) {
+  return {.delivered = after.delivered - before.delivered,
+          .batches = after.batches - before.batches,
+          .napi_nanoseconds = after.napi_nanoseconds - before.napi_nanoseconds,
+          .worker_nanoseconds = after.worker_nanoseconds - before.worker_nanoseconds,
+          .redirected = after.redirected - before.redirected,
+          .passed = after.passed - before.passed,
+          .dropped = after.dropped - before.dropped};
 }
 
 // The first and the last processor that this process may use.
@@ -112,33 +125,40 @@ class ReceiveBench {
     }
     const auto after = lab_.count();
     if (!after) return after.error();
-    const auto sent = static_cast<double>(sender_.sent() - sent_before);
     const double seconds = static_cast<double>(stopwatch_nanoseconds() - start) / 1e9;
-    if (Status went = check_way(load, way, before.value(), after.value()); !went) return went;
+    const auto sent = static_cast<double>(sender_.sent() - sent_before);
+    const ReceiveCount during = difference(after.value(), before.value());
+    if (Status went = check_way(load, way, during); !went) return went;
 
-    const auto delivered = static_cast<double>(after.value().delivered - before.value().delivered);
-    const double packets = load == ReceiveLoad::saturated ? delivered : sent;
-    samples.nanoseconds.push_back(
-        static_cast<double>(after.value().nanoseconds - before.value().nanoseconds) / packets);
+    const auto delivered = static_cast<double>(during.delivered);
+    const double packets = load == ReceiveLoad::flood ? seen(during) : delivered;
+    const auto napi = static_cast<double>(during.napi_nanoseconds);
+    samples.nanoseconds.push_back((napi + static_cast<double>(during.worker_nanoseconds)) /
+                                  packets);
+    samples.napi_nanoseconds.push_back(napi / packets);
     samples.rate.push_back(delivered / seconds);
     samples.offered.push_back(sent / seconds);
+    samples.batch.push_back(delivered /
+                            static_cast<double>(std::max<std::uint64_t>(during.batches, 1)));
     return {};
   }
 
+  // Data messages that reached the XDP program.
+  static double seen(const ReceiveCount& count) {
+    return static_cast<double>(count.redirected + count.passed + count.dropped);
+  }
+
   // A figure of packets that went another way, or nowhere, would be a lie.
-  static Status check_way(ReceiveLoad load, ReceiveWay way, const ReceiveCount& before,
-                          const ReceiveCount& after) {
-    const std::uint64_t redirected = after.redirected - before.redirected;
-    const std::uint64_t passed = after.passed - before.passed;
-    const std::uint64_t dropped = after.dropped - before.dropped;
-    const std::uint64_t right = way == ReceiveWay::socket    ? passed
-                                : load == ReceiveLoad::flood ? dropped
-                                                             : redirected;
-    const auto all = static_cast<double>(redirected + passed + dropped);
-    if (all > 0 && static_cast<double>(right) >= kMostOfIt * all) return {};
+  static Status check_way(ReceiveLoad load, ReceiveWay way, const ReceiveCount& during) {
+    const std::uint64_t right = way == ReceiveWay::socket    ? during.passed
+                                : load == ReceiveLoad::flood ? during.dropped
+                                                             : during.redirected;
+    const bool arrived = load == ReceiveLoad::flood || during.delivered > 0;
+    if (arrived && right > 0 && static_cast<double>(right) >= kMostOfIt * seen(during)) return {};
     return Error{"the packets did not go the way that was to be measured: " +
-                 std::to_string(redirected) + " redirected, " + std::to_string(passed) +
-                 " passed, " + std::to_string(dropped) + " dropped"};
+                 std::to_string(during.redirected) + " redirected, " +
+                 std::to_string(during.passed) + " passed, " + std::to_string(during.dropped) +
+                 " dropped, " + std::to_string(during.delivered) + " delivered"};
   }
 
   // The worker's heart beats on meanwhile.

@@ -29,9 +29,12 @@ inline constexpr std::array kReceiveLoads{ReceiveLoad::steady_150, ReceiveLoad::
 // One load with NAPI GRO off or on, by both ways.
 struct ReceiveRow {
   struct Way {
-    Figure nanoseconds;  // of processor a packet that was sent; of a saturated one: delivered
-    Figure rate;         // packets delivered a second
-    Figure offered;      // packets sent a second
+    // Of processor a packet that was delivered; of a flood: that reached the XDP program.
+    Figure nanoseconds;
+    Figure napi_nanoseconds;  // the NAPI thread's part of it
+    Figure rate;              // packets delivered a second
+    Figure offered;           // packets sent a second
+    Figure batch;             // packets that were delivered together
   };
   ReceiveLoad load = ReceiveLoad::steady_150;
   bool gro = false;

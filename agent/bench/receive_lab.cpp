@@ -224,7 +224,9 @@ Result<ReceiveCount> ReceiveLab::count() const {
   const auto of = [&](xm_verdict verdict) { return verdicts.value()[verdict].packets; };
   return ReceiveCount{
       .delivered = worker_->counters().delivered_packets.value(),
-      .nanoseconds = *napi + *worker,
+      .batches = worker_->counters().receive_batches.value(),
+      .napi_nanoseconds = *napi,
+      .worker_nanoseconds = *worker,
       .redirected = of(XM_VERDICT_redirect),
       .passed = of(XM_VERDICT_pass_socket_chosen) + of(XM_VERDICT_pass_unknown_index),
       .dropped = of(XM_VERDICT_drop_unknown_index)};

@@ -24,10 +24,12 @@ namespace xm::bench {
 
 // Counts since the receiver was made.
 struct ReceiveCount {
-  std::uint64_t delivered = 0;    // inner packets that reached the TUN device's place
-  std::uint64_t nanoseconds = 0;  // of the NAPI thread and the worker
-  std::uint64_t redirected = 0;   // verdicts of the XDP program
-  std::uint64_t passed = 0;       // data messages that it left to the socket
+  std::uint64_t delivered = 0;         // inner packets that reached the TUN device's place
+  std::uint64_t batches = 0;           // that they came in
+  std::uint64_t napi_nanoseconds = 0;  // on a processor, of the interface's NAPI thread
+  std::uint64_t worker_nanoseconds = 0;
+  std::uint64_t redirected = 0;  // verdicts of the XDP program
+  std::uint64_t passed = 0;      // data messages that it left to the socket
   std::uint64_t dropped = 0;
 };
 

@@ -63,8 +63,10 @@ std::string losses(const ReceiveRow& row) {
 
 Json to_json(const ReceiveRow::Way& way) {
   return {{"cpu_nanoseconds_per_packet", xm::to_json(way.nanoseconds)},
+          {"napi_nanoseconds_per_packet", xm::to_json(way.napi_nanoseconds)},
           {"delivered_per_second", xm::to_json(way.rate)},
-          {"offered_per_second", xm::to_json(way.offered)}};
+          {"offered_per_second", xm::to_json(way.offered)},
+          {"packets_per_batch", xm::to_json(way.batch)}};
 }
 
 }  // namespace

@@ -9,7 +9,8 @@ namespace {
 
 ReceiveRow::Way way_of(double nanoseconds, double rate, double offered) {
   const auto exactly = [](double value) { return Figure{value, value, value}; };
-  return {exactly(nanoseconds), exactly(rate), exactly(offered)};
+  return {exactly(nanoseconds), exactly(nanoseconds / 2), exactly(rate), exactly(offered),
+          exactly(8)};
 }
 
 ReceiveReport sample() {
@@ -59,6 +60,8 @@ TEST_CASE("bench receive: the object has every row") {
   CHECK(json["rows"][2]["target_is"] == "at_least");
   CHECK(json["rows"][2]["af_xdp"]["delivered_per_second"]["median"] == 980'000);
   CHECK(json["rows"][3]["target"] == 0.2);
+  CHECK(json["rows"][0]["socket"]["napi_nanoseconds_per_packet"]["low"] == 1000);
+  CHECK(json["rows"][0]["socket"]["packets_per_batch"]["high"] == 8);
 }
 
 }  // namespace xm
