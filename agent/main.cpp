@@ -10,6 +10,7 @@
 #include "agent/bench/bench.hpp"
 #include "agent/bench/path_bench.hpp"
 #include "agent/bench/peers_bench.hpp"
+#include "agent/bench/receive_bench.hpp"
 #include "agent/cli/attach_client.hpp"
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
@@ -66,6 +67,9 @@ struct Dispatch {
   int operator()(const xm::PathBenchOptions& bench) const {
     return bench.peers ? xm::bench_peers(bench, stdout, stderr)
                        : xm::bench_path(bench, stdout, stderr);
+  }
+  int operator()(const xm::ReceiveBenchOptions& bench) const {
+    return xm::bench_receive(bench, stdout, stderr);
   }
   int operator()(const xm::Message& message) const {
     return print(message.exit_code == 0 ? stdout : stderr, message.text, message.exit_code);

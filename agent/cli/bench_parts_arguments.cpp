@@ -38,7 +38,10 @@ CLI::Validator one_of(const std::vector<std::string>& names) {
 BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
     : aead_app_(bench.add_subcommand("aead", "Compare the AEAD engines by packet size")),
       path_app_(bench.add_subcommand(
-          "path", "Run the receiving and the sending walk without a\nkernel, by stage")) {
+          "path", "Run the receiving and the sending walk without a\nkernel, by stage")),
+      receive_app_(bench.add_subcommand(
+          "receive",
+          "Compare the receive paths, AF_XDP and socket, over\nveth, without encryption")) {
   aead_app_->add_option("--sizes", aead_.sizes, "Bytes, 1 to 65000 (default: 64,256,576,1024,1424)")
       ->type_name("N,...")
       ->delimiter(',')
@@ -85,6 +88,22 @@ BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
       ->type_name("N")
       ->check(range(1, 1'000'000));
   path_app_->add_option("--json", path_.json, kJsonHelp)->type_name("FILE");
+
+  receive_app_
+      ->add_option("--milliseconds", receive_.milliseconds,
+                   "For each measurement, 100 to 60000 (default: 1000)")
+      ->type_name("N")
+      ->check(range(100, 60'000));
+  receive_app_
+      ->add_option("--rounds", receive_.rounds, "Of all measurements, 1 to 100 (default: 5)")
+      ->type_name("N")
+      ->check(range(1, 100));
+  receive_app_
+      ->add_option("--size", receive_.size,
+                   "Bytes of UDP payload inside the tunnel, 1 to 1392\n(default: 512)")
+      ->type_name("BYTES")
+      ->check(range(1, kMaxBenchPayload));
+  receive_app_->add_option("--json", receive_.json, kJsonHelp)->type_name("FILE");
 }
 
 bool BenchPartsArguments::parsed_aead() const {
@@ -93,6 +112,10 @@ bool BenchPartsArguments::parsed_aead() const {
 
 bool BenchPartsArguments::parsed_path() const {
   return path_app_->parsed();
+}
+
+bool BenchPartsArguments::parsed_receive() const {
+  return receive_app_->parsed();
 }
 
 PathBenchOptions BenchPartsArguments::path() const {

@@ -1,4 +1,4 @@
-// The command lines of `bench aead` and `bench path`.
+// The command lines of `bench aead`, `bench path` and `bench receive`.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -19,14 +19,18 @@ class BenchPartsArguments {
   // After the parse.
   [[nodiscard]] bool parsed_aead() const;
   [[nodiscard]] bool parsed_path() const;
+  [[nodiscard]] bool parsed_receive() const;
   [[nodiscard]] AeadBenchOptions aead() const { return aead_; }
   [[nodiscard]] PathBenchOptions path() const;
+  [[nodiscard]] ReceiveBenchOptions receive() const { return receive_; }
 
  private:
   CLI::App* aead_app_;
   CLI::App* path_app_;
+  CLI::App* receive_app_;
   AeadBenchOptions aead_;
   PathBenchOptions path_;
+  ReceiveBenchOptions receive_;
   std::uint32_t size_ = 0;   // 0: not given
   std::uint32_t peers_ = 0;  // the same
   std::string stage_;        // judged by the parser

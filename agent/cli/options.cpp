@@ -285,6 +285,7 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   }
   if (bench_parts.parsed_aead()) return bench_parts.aead();
   if (bench_parts.parsed_path()) return bench_parts.path();
+  if (bench_parts.parsed_receive()) return bench_parts.receive();
   if (bench_app->parsed()) {
     auto options = bench.take(*bench_app);
     if (!options) return wrong_use(options.error().what);

@@ -63,9 +63,9 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command =
-    std::variant<StartCommand, StatusCommand, AttachCommand, DetachCommand, DoctorCommand,
-                 BenchCommand, AeadBenchOptions, PathBenchOptions, CompletionCommand, Message>;
+using Command = std::variant<StartCommand, StatusCommand, AttachCommand, DetachCommand,
+                             DoctorCommand, BenchCommand, AeadBenchOptions, PathBenchOptions,
+                             ReceiveBenchOptions, CompletionCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;

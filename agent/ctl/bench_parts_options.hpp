@@ -1,5 +1,5 @@
-// What the command line asks of `bench aead` and `bench path`: agent/cli fills it, agent/bench
-// reads it.
+// What the command line asks of `bench aead`, `bench path` and `bench receive`: agent/cli fills it,
+// agent/bench reads it.
 #pragma once
 
 #include <cstdint>
@@ -50,6 +50,13 @@ struct PathBenchOptions {
   std::uint32_t helpers = 0;           // threads that share the batches' AEAD
   std::optional<std::uint32_t> peers;  // what so many peers cost, instead of the walks
   std::string json;                    // as above
+};
+
+struct ReceiveBenchOptions {
+  std::uint32_t milliseconds = 1000;  // a measurement
+  std::uint32_t rounds = 5;
+  std::uint32_t size = 512;  // bytes of UDP payload inside the tunnel, at most kMaxBenchPayload
+  std::string json;          // as above
 };
 
 }  // namespace xm

@@ -112,7 +112,7 @@ Status size_rings(int fd, const XskOptions& options) {
        {XDP_RX_RING, options.receive_ring}}};
   for (const auto& [name, size] : rings) {
     Status set = set_option(fd, SOL_XDP, name, size,
-                                  "cannot make an AF_XDP ring of " + std::to_string(size));
+                            "cannot make an AF_XDP ring of " + std::to_string(size));
     if (!set) return set;
   }
   return {};

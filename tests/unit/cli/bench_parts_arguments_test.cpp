@@ -54,6 +54,21 @@ TEST_CASE("bench path: its options and their defaults") {
   CHECK_FALSE(std::get<PathBenchOptions>(parse("bench path --aead auto")).aead.has_value());
 }
 
+TEST_CASE("bench receive: its options and their defaults") {
+  const auto plain = std::get<ReceiveBenchOptions>(parse("bench receive"));
+  CHECK(plain.milliseconds == 1000);
+  CHECK(plain.rounds == 5);
+  CHECK(plain.size == 512);
+  CHECK(plain.json.empty());
+
+  const auto given = std::get<ReceiveBenchOptions>(
+      parse("bench receive --milliseconds 100 --rounds 2 --size 64 --json -"));
+  CHECK(given.milliseconds == 100);
+  CHECK(given.rounds == 2);
+  CHECK(given.size == 64);
+  CHECK(given.json == "-");
+}
+
 TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names every option") {
   struct Row {
     const char* line;
@@ -66,7 +81,9 @@ TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names eve
         Row{"bench path --packets 0", "--packets"}, Row{"bench path --size 1393", "1 to 1392"},
         Row{"bench path --stage lunch", "coalesce"}, Row{"bench path --aead rot13", "libsodium"},
         Row{"bench path --peers 0", "1 to 1000000"}, Row{"bench path --helpers 4", "0 to 3"},
-        Row{"bench aead --stage rx", "--stage"}, Row{"-f bench aead", "before the subcommand"}}) {
+        Row{"bench receive --rounds 0", "1 to 100"}, Row{"bench receive --size 1393", "1 to 1392"},
+        Row{"bench receive --milliseconds 99", "100 to"}, Row{"bench aead --stage rx", "--stage"},
+        Row{"-f bench aead", "before the subcommand"}}) {
     CAPTURE(row.line);
     const Command command = parse(row.line);
     REQUIRE(std::holds_alternative<Message>(command));
@@ -77,7 +94,8 @@ TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names eve
   }
   for (const Row& row :
        {Row{"bench --help", "aead"}, Row{"bench --help", "path"},
-        Row{"bench aead --help", "--milliseconds"}, Row{"bench path --help", "classify"}}) {
+        Row{"bench aead --help", "--milliseconds"}, Row{"bench path --help", "classify"},
+        Row{"bench receive --help", "--rounds"}}) {
     CAPTURE(row.line);
     const Command command = parse(row.line);
     REQUIRE(std::holds_alternative<Message>(command));

@@ -1,0 +1,244 @@
+#include "agent/bench/receive_bench.hpp"
+
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <tuple>
+#include <utility>
+
+#include "agent/bench/child.hpp"
+#include "agent/bench/paced_sender.hpp"
+#include "agent/bench/parts_report.hpp"
+#include "agent/bench/receive_lab.hpp"
+
+namespace xm {
+namespace {
+
+using namespace bench;
+
+constexpr Duration kSettle = 100ms;  // a load before it is measured
+constexpr Duration kPause = 20ms;    // after it, for what is still on its way
+constexpr Duration kBeat = 50ms;
+// At least so much of a load has to go the way that is measured.
+constexpr double kMostOfIt = 0.9;
+constexpr int kInterruptedExit = 130;
+
+struct Samples {
+  std::vector<double> nanoseconds;
+  std::vector<double> napi_nanoseconds;
+  std::vector<double> rate;
+  std::vector<double> offered;
+  std::vector<double> batch;
+
+  [[nodiscard]] ReceiveRow::Way way() const {
+    return {figure_of(nanoseconds), figure_of(napi_nanoseconds), figure_of(rate),
+            figure_of(offered), figure_of(batch)};
+  }
+};
+
+std::uint64_t rate_of(ReceiveLoad load) {
+  switch (load) {
+    case ReceiveLoad::steady_150:
+      return 150'000;
+    case ReceiveLoad::steady_400:
+    case ReceiveLoad::flood:
+      return 400'000;
+    case ReceiveLoad::saturated:
+      break;
+  }
+  return PacedSender::kAsFastAsItCan;
+}
+
+ReceiveCount difference(const ReceiveCount& after, const ReceiveCount& before) {
+  return {.delivered = after.delivered - before.delivered,
+          .batches = after.batches - before.batches,
+          .napi_nanoseconds = after.napi_nanoseconds - before.napi_nanoseconds,
+          .worker_nanoseconds = after.worker_nanoseconds - before.worker_nanoseconds,
+          .redirected = after.redirected - before.redirected,
+          .passed = after.passed - before.passed,
+          .dropped = after.dropped - before.dropped};
+}
+
+// The first and the last processor that this process may use.
+Result<std::pair<int, int>> choose_processors() {
+  cpu_set_t allowed;
+  CPU_ZERO(&allowed);
+  sched_getaffinity(0, sizeof allowed, &allowed);
+  if (CPU_COUNT(&allowed) < 2) {
+    return Error{"the sender and the receiver need a processor each: expected two at least"};
+  }
+  int first = 0;
+  while (!CPU_ISSET(static_cast<std::size_t>(first), &allowed)) ++first;
+  int last = CPU_SETSIZE - 1;
+  while (!CPU_ISSET(static_cast<std::size_t>(last), &allowed)) --last;
+  return std::pair{first, last};
+}
+
+class ReceiveBench {
+ public:
+  ReceiveBench(const ReceiveBenchOptions& options, Interrupts& interrupts, ReceiveLab& lab,
+               PacedSender& sender)
+      : options_(options), interrupts_(interrupts), lab_(lab), sender_(sender) {}
+
+  [[nodiscard]] Result<ReceiveReport> run() {
+    ReceiveReport report{options_.size, options_.milliseconds, 0, false, {}};
+    for (; report.rounds < options_.rounds; ++report.rounds) {
+      const Status measured = measure_round();
+      if (!measured && measured.error().os_errno != EINTR) return measured.error();
+      report.interrupted = !measured;
+      if (report.interrupted) break;
+    }
+    if (report.rounds > 0) fill(report);
+    return report;
+  }
+
+ private:
+  Status measure_round() {
+    for (const bool gro : {false, true}) {
+      if (Status set = lab_.set_gro(gro); !set) return set;
+      for (const ReceiveLoad load : kReceiveLoads) {
+        for (const ReceiveWay way : {ReceiveWay::socket, ReceiveWay::xdp}) {
+          lab_.take(way);
+          const bool known = load != ReceiveLoad::flood;
+          sender_.send(rate_of(load), lab_.receiver_index() + (known ? 0 : 1));
+          const Status measured = measure(load, way, samples_[{gro, load, way}]);
+          sender_.send(0, 0);
+          if (!measured) return measured;
+          if (Status rested = wait(kPause); !rested) return rested;
+        }
+      }
+    }
+    return {};
+  }
+
+  Status measure(ReceiveLoad load, ReceiveWay way, Samples& samples) {
+    if (Status settled = wait(kSettle); !settled) return settled;
+    const auto before = lab_.count();
+    if (!before) return before.error();
+    const std::uint64_t sent_before = sender_.sent();
+    const std::int64_t start = stopwatch_nanoseconds();
+    if (Status waited = wait(std::chrono::milliseconds(options_.milliseconds)); !waited) {
+      return waited;
+    }
+    const auto after = lab_.count();
+    if (!after) return after.error();
+    const double seconds = static_cast<double>(stopwatch_nanoseconds() - start) / 1e9;
+    const auto sent = static_cast<double>(sender_.sent() - sent_before);
+    const ReceiveCount during = difference(after.value(), before.value());
+    if (Status went = check_way(load, way, during); !went) return went;
+
+    const auto delivered = static_cast<double>(during.delivered);
+    const double packets = load == ReceiveLoad::flood ? seen(during) : delivered;
+    const auto napi = static_cast<double>(during.napi_nanoseconds);
+    samples.nanoseconds.push_back((napi + static_cast<double>(during.worker_nanoseconds)) /
+                                  packets);
+    samples.napi_nanoseconds.push_back(napi / packets);
+    samples.rate.push_back(delivered / seconds);
+    samples.offered.push_back(sent / seconds);
+    samples.batch.push_back(delivered /
+                            static_cast<double>(std::max<std::uint64_t>(during.batches, 1)));
+    return {};
+  }
+
+  // Data messages that reached the XDP program.
+  static double seen(const ReceiveCount& count) {
+    return static_cast<double>(count.redirected + count.passed + count.dropped);
+  }
+
+  // A figure of packets that went another way, or nowhere, would be a lie.
+  static Status check_way(ReceiveLoad load, ReceiveWay way, const ReceiveCount& during) {
+    const std::uint64_t right = way == ReceiveWay::socket    ? during.passed
+                                : load == ReceiveLoad::flood ? during.dropped
+                                                             : during.redirected;
+    const bool arrived = load == ReceiveLoad::flood || during.delivered > 0;
+    if (arrived && right > 0 && static_cast<double>(right) >= kMostOfIt * seen(during)) return {};
+    return Error{"the packets did not go the way that was to be measured: " +
+                 std::to_string(during.redirected) + " redirected, " +
+                 std::to_string(during.passed) + " passed, " + std::to_string(during.dropped) +
+                 " dropped, " + std::to_string(during.delivered) + " delivered"};
+  }
+
+  // The worker's heart beats on meanwhile.
+  Status wait(Duration time) {
+    const std::int64_t until = stopwatch_nanoseconds() + time.count();
+    for (;;) {
+      lab_.beat();
+      const Duration left(until - stopwatch_nanoseconds());
+      if (left <= 0ns) return {};
+      interrupts_.wait_readable(-1, std::min(left, kBeat));
+      if (interrupts_.requested()) return interrupted();
+    }
+  }
+
+  void fill(ReceiveReport& report) const {
+    for (const bool gro : {false, true}) {
+      for (const ReceiveLoad load : kReceiveLoads) {
+        report.rows.push_back({load, gro, samples_.at({gro, load, ReceiveWay::socket}).way(),
+                               samples_.at({gro, load, ReceiveWay::xdp}).way()});
+      }
+    }
+  }
+
+  const ReceiveBenchOptions& options_;
+  Interrupts& interrupts_;
+  ReceiveLab& lab_;
+  PacedSender& sender_;
+  std::map<std::tuple<bool, ReceiveLoad, ReceiveWay>, Samples> samples_;
+};
+
+Result<ReceiveReport> measure_receive(const ReceiveBenchOptions& options) {
+  if (::geteuid() != 0) {
+    return Error{"the bench makes network namespaces and loads an XDP program: run it as root"};
+  }
+  if (!find_on_path("ip")) return Error{"ip: not found; Debian: apt install iproute2"};
+  const auto processors = choose_processors();
+  if (!processors) return processors.error();
+  const sigset_t watched = interrupt_signals();
+  ::pthread_sigmask(SIG_BLOCK, &watched, nullptr);
+  auto interrupts = Interrupts::open();
+  if (!interrupts) return interrupts.error();
+
+  // Everything is threads and descriptors of this process: nothing outlives it.
+  auto lab = Lab::make(interrupts.value());
+  if (!lab) return lab.error();
+  const auto workloads = path_workloads(options.size);
+  auto receiver = ReceiveLab::make(lab.value(), processors.value().second);
+  if (!receiver) return receiver.error();
+  auto sender = PacedSender::start(lab->network_namespace(End::a), receiver.value()->address(),
+                                   processors.value().first, workloads.front().segments);
+  if (!sender) return sender.error();
+  const Endpoint from{IpAddress::parse(kOuterAddress[index_of(End::a)]).value(),
+                      sender.value()->port(), 0};
+  if (Status started = receiver.value()->start(from); !started) return started.error();
+  return ReceiveBench(options, interrupts.value(), *receiver.value(), *sender.value()).run();
+}
+
+}  // namespace
+
+double ReceiveRow::ratio() const {
+  if (load == ReceiveLoad::saturated) return xdp.rate.median / socket.rate.median;
+  return xdp.nanoseconds.median / socket.nanoseconds.median;
+}
+
+double ReceiveRow::bound() const {
+  if (load == ReceiveLoad::flood) return 0.2;
+  if (load == ReceiveLoad::saturated) return gro ? 1.0 : 1.3;
+  return gro ? 0.85 : 0.75;
+}
+
+int bench_receive(const ReceiveBenchOptions& options, std::FILE* out, std::FILE* err) {
+  const auto report = measure_receive(options);
+  if (!report) {
+    (void)std::fprintf(err, "xdp-mesh: %s\n", report.error().what.c_str());
+    return 1;
+  }
+  const int printed = print_report(
+      receive_report_text(report.value()), [&] { return receive_report_json(report.value()); },
+      options.json, out, err);
+  return report.value().interrupted && printed == 0 ? kInterruptedExit : printed;
+}
+
+}  // namespace xm

@@ -1,0 +1,69 @@
+// `xdp-mesh bench receive`: what receiving costs by AF_XDP and by a UDP socket, packets arriving
+// one by one over veth, through the whole receiving walk but for decryption and the TUN device.
+//
+// The receiving host's NAPI thread and worker have one processor for themselves, so that interrupt
+// work is counted with the rest; the sender has another. The XDP program is on the interface in
+// either case: it decides which way a packet goes.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#include "agent/bench/figure.hpp"
+#include "agent/ctl/bench_parts_options.hpp"
+
+namespace xm {
+
+enum class ReceiveLoad : std::uint8_t {
+  steady_150,  // thousands of packets a second
+  steady_400,
+  saturated,  // as many as the sender can
+  flood,      // 400,000 a second whose receiver index nobody knows
+};
+inline constexpr std::array kReceiveLoads{ReceiveLoad::steady_150, ReceiveLoad::steady_400,
+                                          ReceiveLoad::saturated, ReceiveLoad::flood};
+
+// One load with NAPI GRO off or on, by both ways.
+struct ReceiveRow {
+  struct Way {
+    // Of processor a packet that was delivered; of a flood: that reached the XDP program.
+    Figure nanoseconds;
+    Figure napi_nanoseconds;  // the NAPI thread's part of it
+    Figure rate;              // packets delivered a second
+    Figure offered;           // packets sent a second
+    Figure batch;             // packets that were delivered together
+  };
+  ReceiveLoad load = ReceiveLoad::steady_150;
+  bool gro = false;
+  Way socket;
+  Way xdp;
+
+  // Of a saturated load: of rates; of the others: of the time. AF_XDP to socket.
+  [[nodiscard]] double ratio() const;
+  // What the project has set itself for the ratio (design: performance targets).
+  [[nodiscard]] double bound() const;
+  [[nodiscard]] bool bound_is_least() const { return load == ReceiveLoad::saturated; }
+  [[nodiscard]] bool met() const {
+    return bound_is_least() ? ratio() >= bound() : ratio() <= bound();
+  }
+};
+
+struct ReceiveReport {
+  std::uint32_t size = 0;          // bytes of UDP payload inside the tunnel
+  std::uint32_t milliseconds = 0;  // a measurement
+  std::uint32_t rounds = 0;        // that were finished
+  bool interrupted = false;
+  std::vector<ReceiveRow> rows;
+};
+
+[[nodiscard]] std::string receive_report_text(const ReceiveReport& report);
+[[nodiscard]] std::string receive_report_json(const ReceiveReport& report);
+
+// Measures and prints; returns the exit code. Needs root and two processors. Moves the calling
+// thread to a network namespace.
+[[nodiscard]] int bench_receive(const ReceiveBenchOptions& options, std::FILE* out, std::FILE* err);
+
+}  // namespace xm

@@ -1,0 +1,235 @@
+#include "agent/bench/receive_lab.hpp"
+
+#include <fcntl.h>
+#include <linux/ethtool.h>
+#include <linux/sockios.h>
+#include <net/if.h>
+#include <sched.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <filesystem>
+#include <iterator>
+#include <utility>
+#include <vector>
+
+#include "agent/bench/thread_cpu.hpp"
+#include "agent/bench/write_file.hpp"
+#include "agent/io/syscall_io.hpp"
+
+namespace xm::bench {
+namespace {
+
+constexpr const char* kInterface = "u0";
+constexpr const char* kRunDirectory = "/run/xdp-mesh";
+constexpr std::uint32_t kSlot = 0;
+constexpr std::uint32_t kQueue = 0;
+
+// What the loader leaves in files goes with this thread, and /sys shows the network that it is in.
+Status enter(int network) {
+  if (::setns(network, CLONE_NEWNET) < 0) return errno_error("cannot enter the receiver's network");
+  if (::unshare(CLONE_NEWNS) < 0 ||
+      ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) < 0) {
+    return errno_error("cannot make a mount namespace (needs CAP_SYS_ADMIN)");
+  }
+  if (::mount("sysfs", "/sys", "sysfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, nullptr) < 0) {
+    return errno_error("cannot mount /sys for the receiver's network");
+  }
+  std::error_code error;
+  std::filesystem::create_directories(kRunDirectory, error);
+  if (::mount("xdp-mesh", kRunDirectory, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755") < 0) {
+    return errno_error(std::string("cannot make a private ") + kRunDirectory);
+  }
+  return {};
+}
+
+Status bind_to(pid_t thread, int cpu, const char* what) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(cpu), &one);
+  if (::sched_setaffinity(thread, sizeof one, &one) == 0) return {};
+  return errno_error(std::string("cannot bind ") + what + " to processor " + std::to_string(cpu));
+}
+
+// An ioctl about the interface, in the calling thread's network.
+Status interface_request(unsigned long number, ifreq& request, const char* what) {
+  const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  std::strncpy(request.ifr_name, kInterface, IFNAMSIZ - 1);
+  if (::ioctl(socket.get(), number, &request) == 0) return {};
+  return errno_error(what);
+}
+
+// The one thread that was not there before.
+std::optional<pid_t> new_thread(const std::set<pid_t>& before, const std::set<pid_t>& now) {
+  std::vector<pid_t> added;
+  std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
+                      std::back_inserter(added));
+  if (added.size() != 1) return std::nullopt;
+  return added.front();
+}
+
+}  // namespace
+
+// A tag of zeros stands where it would be.
+void ReceiveLab::NoEncryption::seal(const Key& /*key*/, std::span<AeadJob> /*jobs*/) {}
+
+void ReceiveLab::NoEncryption::open(const Key& /*key*/, std::span<AeadJob> jobs) {
+  for (AeadJob& job : jobs) job.ok = true;
+}
+
+Result<std::unique_ptr<ReceiveLab>> ReceiveLab::make(const Lab& lab, int cpu) {
+  if (Status entered = enter(lab.network_namespace(End::b)); !entered) return entered.error();
+  std::unique_ptr<ReceiveLab> made(new ReceiveLab(cpu));
+  Status done = made->attach();
+  if (done) done = made->open_sockets();
+  if (done) done = made->thread_napi();
+  if (!done) return done.error();
+  return made;
+}
+
+ReceiveLab::~ReceiveLab() {
+  worker_.reset();
+  if (attachment_) (void)attachment_->detach();  // it would go with the interface
+}
+
+Endpoint ReceiveLab::address() const {
+  return {IpAddress::parse(kOuterAddress[index_of(End::b)]).value(), listeners_->port(), 0};
+}
+
+Status ReceiveLab::attach() {
+  Result<SharedMaps> maps = SharedMaps::create();
+  if (!maps) return maps.error();
+  maps_.emplace(std::move(maps).value());
+  AttachOptions options;
+  options.interface = kInterface;
+  options.mode = AttachMode::native;
+  options.via = AttachVia::link;
+  AttachReport report;
+  Result<Attachment> attached = Attachment::attach(*maps_, options, report);
+  if (!attached) return attached.error();
+  attachment_.emplace(std::move(attached).value());
+  return {};
+}
+
+Status ReceiveLab::open_sockets() {
+  auto listeners = UdpListeners::open(0, {}, syscalls_);
+  if (!listeners) return listeners.error();
+  listeners_ = std::move(listeners).value();
+  XskOptions options;
+  options.interface_index = attachment_->ifindex();
+  options.queue = kQueue;
+  auto xsk = XskSocket::create(options);
+  if (!xsk) return xsk.error();
+  xsk_ = std::move(xsk).value();
+  return attachment_->program().set_socket(kQueue, xsk_->fd());
+}
+
+Status ReceiveLab::thread_napi() {
+  const std::set<pid_t> before = napi_threads(kInterface);
+  const std::string file = std::string("/sys/class/net/") + kInterface + "/threaded";
+  if (Status written = write_file(file, "1"); !written) return written.error();
+  const auto thread = new_thread(before, napi_threads(kInterface));
+  if (!thread) {
+    return Error{"the kernel's thread for " + std::string(kInterface) +
+                 " is not to be seen: run the bench in the machine's own PID namespace"};
+  }
+  napi_thread_ = *thread;
+  return bind_to(napi_thread_, cpu_, "the interface's NAPI thread");
+}
+
+Status ReceiveLab::start(const Endpoint& from) {
+  world_.path.remote = from;
+  world_.path.local = address().address;
+  world_.path.interface_index = attachment_->ifindex();
+  if (Status done = configure(); !done) return done;
+
+  auto io = SyscallIo::create(world_.tun);
+  if (!io) return io.error();
+  WorkerParts parts;
+  parts.aead = std::make_unique<NoEncryption>();
+  parts.buffers = std::make_unique<UdpReceiveBuffers>();
+  parts.io = std::move(io).value();
+  parts.reads_tun = false;
+  auto worker = Worker::create(world_.context, std::move(parts), [] {});
+  if (!worker) return worker.error();
+  worker_ = std::move(worker).value();
+  const std::set<pid_t> before = own_threads();
+  worker_->start();
+  worker_->add_socket(*listeners_->v4());
+  worker_->add_socket(*xsk_);
+  const auto thread = new_thread(before, own_threads());
+  if (!thread) return Error{"cannot tell which thread the worker is"};
+  worker_thread_ = *thread;
+  return bind_to(worker_thread_, cpu_, "the worker");
+}
+
+Status ReceiveLab::configure() {
+  SteerProgram& program = attachment_->program();
+  ifreq request{};
+  Status done = interface_request(SIOCGIFHWADDR, request, "cannot learn the receiver's MAC");
+  if (done) done = program.set_locals(std::array{address().address});
+  if (done) {
+    done = maps_->put_session(receiver_index(), {kSlot, XM_SESSION_LIVE, world_.peer.id});
+  }
+  if (!done) return done;
+  maps_->replay()[kSlot].receiver_index = receiver_index();
+
+  xm_config& config = program.config();
+  std::memcpy(config.mac, request.ifr_hwaddr.sa_data, sizeof config.mac);
+  config.ifindex = attachment_->ifindex();
+  config.largest_frame = xsk_->largest_frame();
+  config.ports[0] = listeners_->port();
+  config.port_count = 1;
+  take(ReceiveWay::socket);
+  beat();
+  __atomic_store_n(&config.abi_version, XM_ABI_VERSION, __ATOMIC_RELEASE);
+  return {};
+}
+
+Status ReceiveLab::set_gro(bool on) const {
+  ethtool_value value{ETHTOOL_SGRO, on ? 1U : 0U};
+  ifreq request{};
+  request.ifr_data = reinterpret_cast<char*>(&value);
+  return interface_request(SIOCETHTOOL, request, "cannot switch the receiver's GRO");
+}
+
+void ReceiveLab::take(ReceiveWay way) {
+  const std::uint32_t flags = way == ReceiveWay::xdp ? XM_FLAG_REDIRECT : XM_FLAG_UNPUBLISHED;
+  __atomic_store_n(&attachment_->program().config().flags, flags, __ATOMIC_RELAXED);
+}
+
+void ReceiveLab::beat() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  xm_queue& queue = attachment_->program().queues()[kQueue];
+  queue.mode = XM_QUEUE_COPY;
+  const auto beat = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
+                    static_cast<std::uint64_t>(now.tv_nsec);
+  __atomic_store_n(&queue.heartbeat, beat, __ATOMIC_RELAXED);
+}
+
+Result<ReceiveCount> ReceiveLab::count() const {
+  const auto verdicts = attachment_->program().verdicts();
+  if (!verdicts) return verdicts.error();
+  const auto napi = thread_nanoseconds(napi_thread_);
+  const auto worker = thread_nanoseconds(worker_thread_);
+  if (!napi || !worker) {
+    return Error{"the kernel does not count threads' time: expected /proc/PID/schedstat"};
+  }
+  const auto of = [&](xm_verdict verdict) { return verdicts.value()[verdict].packets; };
+  return ReceiveCount{
+      .delivered = worker_->counters().delivered_packets.value(),
+      .batches = worker_->counters().receive_batches.value(),
+      .napi_nanoseconds = *napi,
+      .worker_nanoseconds = *worker,
+      .redirected = of(XM_VERDICT_redirect),
+      .passed = of(XM_VERDICT_pass_socket_chosen) + of(XM_VERDICT_pass_unknown_index),
+      .dropped = of(XM_VERDICT_drop_unknown_index)};
+}
+
+}  // namespace xm::bench

@@ -1,0 +1,109 @@
+#include <nlohmann/json.hpp>
+
+#include "agent/bench/parts_json.hpp"
+#include "agent/bench/parts_report.hpp"
+#include "agent/bench/receive_bench.hpp"
+
+namespace xm {
+namespace {
+
+std::string load_name(ReceiveLoad load) {
+  switch (load) {
+    case ReceiveLoad::steady_150:
+      return "150 kpps, ns a packet";
+    case ReceiveLoad::steady_400:
+      return "400 kpps, ns a packet";
+    case ReceiveLoad::saturated:
+      return "saturated, kpps";
+    case ReceiveLoad::flood:
+      return "unknown index, ns a packet";
+  }
+  return "";
+}
+
+const char* json_name(ReceiveLoad load) {
+  switch (load) {
+    case ReceiveLoad::steady_150:
+      return "steady_150";
+    case ReceiveLoad::steady_400:
+      return "steady_400";
+    case ReceiveLoad::saturated:
+      return "saturated";
+    case ReceiveLoad::flood:
+      return "unknown_index";
+  }
+  return "";
+}
+
+Figure in_thousands(const Figure& figure) {
+  return {figure.median / 1e3, figure.low / 1e3, figure.high / 1e3};
+}
+
+std::string shown(const ReceiveRow& row, const ReceiveRow::Way& way) {
+  return figure_text(row.load == ReceiveLoad::saturated ? in_thousands(way.rate) : way.nanoseconds);
+}
+
+std::string line(const std::string& gro, const std::string& load, const std::string& socket,
+                 const std::string& xdp, const std::string& ratio, const std::string& target) {
+  return "  " + pad_right(gro, 5) + pad_right(load, 28) + pad_left(socket, 18) + pad_left(xdp, 18) +
+         pad_left(ratio, 8) + "  " + target + "\n";
+}
+
+// What did not arrive of a steady load is said: figures of different loads do not compare.
+std::string losses(const ReceiveRow& row) {
+  if (row.load != ReceiveLoad::steady_150 && row.load != ReceiveLoad::steady_400) return "";
+  std::string text;
+  for (const auto& [name, way] :
+       {std::pair{"socket", &row.socket}, std::pair{"AF_XDP", &row.xdp}}) {
+    const double lost = 1 - way->rate.median / way->offered.median;
+    if (lost >= 0.01) text += std::string(", ") + name + " lost " + decimal(lost * 100, 0) + " %";
+  }
+  return text;
+}
+
+Json to_json(const ReceiveRow::Way& way) {
+  return {{"cpu_nanoseconds_per_packet", xm::to_json(way.nanoseconds)},
+          {"napi_nanoseconds_per_packet", xm::to_json(way.napi_nanoseconds)},
+          {"delivered_per_second", xm::to_json(way.rate)},
+          {"offered_per_second", xm::to_json(way.offered)},
+          {"packets_per_batch", xm::to_json(way.batch)}};
+}
+
+}  // namespace
+
+std::string receive_report_text(const ReceiveReport& report) {
+  std::string text = "receiving over veth with native XDP, one by one, " +
+                     std::to_string(report.size) + " B inside; no encryption, no TUN device\n" +
+                     std::to_string(report.rounds) + " rounds of " +
+                     decimal(report.milliseconds / 1e3, 1) + " s; median (10th-90th percentile)\n";
+  text += line("GRO", "load", "socket", "AF_XDP", "ratio", "target");
+  for (const ReceiveRow& row : report.rows) {
+    const std::string target = std::string(row.bound_is_least() ? ">= " : "<= ") +
+                               decimal(row.bound(), 2) + (row.met() ? " met" : " MISSED");
+    text += line(row.gro ? "on" : "off", load_name(row.load), shown(row, row.socket),
+                 shown(row, row.xdp), decimal(row.ratio(), 2), target + losses(row));
+  }
+  if (report.interrupted) text += "  interrupted\n";
+  return text;
+}
+
+std::string receive_report_json(const ReceiveReport& report) {
+  Json rows = Json::array();
+  for (const ReceiveRow& row : report.rows) {
+    rows.push_back({{"load", json_name(row.load)},
+                    {"napi_gro", row.gro},
+                    {"socket", to_json(row.socket)},
+                    {"af_xdp", to_json(row.xdp)},
+                    {"ratio", row.ratio()},
+                    {"target", row.bound()},
+                    {"target_is", row.bound_is_least() ? "at_least" : "at_most"},
+                    {"met", row.met()}});
+  }
+  return to_line(report_head("receive"), {{"size", report.size},
+                                          {"milliseconds", report.milliseconds},
+                                          {"rounds", report.rounds},
+                                          {"interrupted", report.interrupted},
+                                          {"rows", rows}});
+}
+
+}  // namespace xm
