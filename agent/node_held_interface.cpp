@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/noise/cookie.hpp"
+#include "xdpmesh/heartbeat.hpp"
 #include "xdpmesh/log.hpp"
 #include "xdpmesh/network_namespace.hpp"
 
@@ -76,6 +77,7 @@ void HeldInterface::go_live(const SteeringTerms& terms) {
   if (Status set = attachment_->program().set_locals(facts_.addresses); !set) {
     note({"local addresses", false, set.error().what});
   }
+  beat();
   configure();
   queues_.start(attachment_->program());
 }
@@ -179,6 +181,12 @@ void HeldInterface::configure() {
   if (listens && chooser_ && chooser_->path() == RxPath::xdp) flags |= XM_FLAG_REDIRECT;
   std::atomic_ref<__u32>(config.abi_version).store(XM_ABI_VERSION, std::memory_order_seq_cst);
   store_flags(config, is_live_ ? flags : base | XM_FLAG_UNPUBLISHED);
+}
+
+void HeldInterface::beat() {
+  if (!attachment_ || !is_live_) return;
+  std::atomic_ref<__u64>(attachment_->program().config().heartbeat)
+      .store(heartbeat_time(), std::memory_order_relaxed);
 }
 
 void HeldInterface::apply(const SteeringTerms& terms) {

@@ -52,6 +52,8 @@ class HeldInterface {
   // Looks at the interface and does what its changes ask for: up, down, queues, MTU, addresses,
   // MAC, name, deletion and return.
   void follow(const SteeringTerms& terms, Instant now);
+  // The agent lives: the program drops nothing for long without hearing so.
+  void beat();
   // The agent's terms have changed.
   void apply(const SteeringTerms& terms);
   // What the workers received since the last call, for `--rx auto`.
@@ -61,7 +63,6 @@ class HeldInterface {
 
   [[nodiscard]] const std::string& name() const { return request_.interface; }
   [[nodiscard]] bool is_attached() const { return attachment_.has_value(); }
-  [[nodiscard]] bool chooses_itself() const { return request_.rx == ReceiveChoice::automatic; }
   [[nodiscard]] std::uint64_t lost() const { return queues_.lost(); }
   [[nodiscard]] AttachmentStatus status(Instant now) const;
 

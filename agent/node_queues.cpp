@@ -2,10 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <ctime>
 #include <thread>
 #include <utility>
 
+#include "xdpmesh/heartbeat.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
@@ -17,14 +17,6 @@ constexpr std::chrono::milliseconds kSettlePause{1};
 std::uint64_t lost_by(const XskSocket& socket) {
   const XskStatistics statistics = socket.statistics();
   return statistics.rx_ring_full + statistics.rx_fill_ring_empty_descs;
-}
-
-// As the workers write their heartbeats.
-std::uint64_t monotonic() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 }  // namespace
@@ -176,7 +168,7 @@ QueueStatus QueueSockets::status_of(std::uint32_t number, const xm_queue& shared
   const std::uint64_t beat =
       std::atomic_ref<const __u64>(shared.heartbeat).load(std::memory_order_relaxed);
   if (beat != 0) {
-    status.heartbeat_age_milliseconds = (std::max(monotonic(), beat) - beat) / 1'000'000U;
+    status.heartbeat_age_milliseconds = (std::max(heartbeat_time(), beat) - beat) / 1'000'000U;
   }
   status.rx_ring = {counts.receive_ring_size, counts.receive_ring_filled};
   status.fill_ring = {counts.fill_ring_size, counts.fill_ring_filled};

@@ -152,9 +152,7 @@ void Steering::apply_terms() {
 
 Instant Steering::due() const {
   if (held_.empty()) return kFarFuture;
-  const bool samples = std::any_of(held_.begin(), held_.end(),
-                                   [](const auto& held) { return held->chooses_itself(); });
-  return std::min({follow_at_, peers_at_, samples ? sample_at_ : kFarFuture});
+  return std::min({follow_at_, peers_at_, sample_at_});
 }
 
 void Steering::tend(Instant now, std::uint64_t socket_lost) {
@@ -165,6 +163,7 @@ void Steering::tend(Instant now, std::uint64_t socket_lost) {
   }
   if (sample_at_ <= now) {
     sample_at_ = now + kSampleInterval;
+    for (const auto& held : held_) held->beat();
     take_sample(now, socket_lost);
   }
   if (peers_at_ <= now) {

@@ -26,7 +26,7 @@ class Steering {
  public:
   // How often interfaces are looked at; a change is acted upon within two of these.
   static constexpr Duration kFollowInterval = 500ms;
-  // How often received packets are counted, for `--rx auto`.
+  // How often received packets are counted, for `--rx auto`, and the agent's heartbeat is written.
   static constexpr Duration kSampleInterval = 250ms;
   // How often xm_peers is brought up to date, for people.
   static constexpr Duration kPeersInterval = 1s;

@@ -108,6 +108,10 @@ static __always_inline int steer_message(struct xdp_md *ctx, const struct xm_con
 		return verdict;
 	if (config->flags & XM_FLAG_GENERIC && xm_may_be_super_packet(ctx))
 		return XM_VERDICT_pass_super_packet;
+	/* What a dead agent knew is worth nothing to its successor, which may use sockets alone. */
+	if (!is_fresh(config->heartbeat))
+		return type == XM_WG_DATA ? XM_VERDICT_pass_stale_heartbeat
+					  : XM_VERDICT_pass_handshake_unchecked;
 	if (type == XM_WG_INITIATION)
 		return xm_judge_handshake(&whole, XM_WG_INITIATION_SIZE, config, port);
 	if (type == XM_WG_RESPONSE)

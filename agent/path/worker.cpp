@@ -5,6 +5,7 @@
 #include <ctime>
 #include <utility>
 
+#include "xdpmesh/heartbeat.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
@@ -23,14 +24,6 @@ constexpr Duration kHeartbeatInterval = 200ms;
 
 void store_heartbeat(xm_queue& queue, std::uint64_t nanoseconds) {
   std::atomic_ref<__u64>(queue.heartbeat).store(nanoseconds, std::memory_order_relaxed);
-}
-
-// The clock of bpf_ktime_get_coarse_ns(). Costs no system call.
-std::uint64_t coarse_monotonic() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &time);
-  return static_cast<std::uint64_t>(time.tv_sec) * 1'000'000'000U +
-         static_cast<std::uint64_t>(time.tv_nsec);
 }
 
 // A woken worker does not interrupt the program that woke it in the middle of its sending: it runs
@@ -115,7 +108,7 @@ void Worker::run() {
 // milliseconds.
 void Worker::beat() {
   if (queues_.empty()) return;
-  const std::uint64_t now = coarse_monotonic();
+  const std::uint64_t now = heartbeat_time();
   for (xm_queue* const queue : queues_) store_heartbeat(*queue, now);
 }
 

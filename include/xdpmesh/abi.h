@@ -41,7 +41,8 @@
 /* Counters at and above this are worthless: 2^64 - 1 - 8128 - 1. */
 #define XM_REJECT_AFTER_MESSAGES (0xffffffffffffffffULL - XM_REPLAY_WINDOW - 1)
 
-/* A worker writes its queues' heartbeats at least every 250 ms; one older than this is stale. */
+/* A worker writes its queues' heartbeats at least every 250 ms, the control thread the agent's; one
+ * older than this is stale. */
 #define XM_HEARTBEAT_STALE_NS 1000000000ULL
 
 struct xm_stat {
@@ -74,6 +75,7 @@ struct xm_config {
   __u32 abi_version;
   __u32 ifindex;
   __u64 network_namespace; /* inode */
+  __u64 heartbeat;         /* the agent's, as xm_queue's: without a fresh one nothing is dropped */
   __u32 flags;             /* enum xm_flag */
   __u32 largest_frame;     /* bytes, Ethernet header included, that fit a UMEM chunk */
   __u32 mac1_count;        /* more than XM_MAX_MAC1_KEYS: none is tried */
@@ -146,7 +148,7 @@ struct xm_queue {
 #endif
 XM_ASSERT_SIZE(xm_stat, 16);
 XM_ASSERT_SIZE(xm_mac1, 40);
-XM_ASSERT_SIZE(xm_config, 208);
+XM_ASSERT_SIZE(xm_config, 216);
 XM_ASSERT_SIZE(xm_address, 16);
 XM_ASSERT_SIZE(xm_session, 16);
 XM_ASSERT_SIZE(xm_replay, 1040);

@@ -80,7 +80,7 @@ enum xm_drop {
   X(pass_socket_chosen,        PASS,     "data message, and the socket path is chosen")                 \
   X(pass_oversized,            PASS,     "frame does not fit a UMEM chunk")                             \
   X(pass_no_socket,            PASS,     "no AF_XDP socket on this receive queue")                      \
-  X(pass_stale_heartbeat,      PASS,     "the queue's worker has not been heard of for a second")       \
+  X(pass_stale_heartbeat,      PASS,     "agent or queue's worker not heard of for a second")       \
   X(drop_unknown_index,        DROP,     "no session has this receiver index")                          \
   X(drop_counter_too_old,      DROP,     "counter is behind the replay window")                         \
   X(drop_counter_replayed,     DROP,     "counter was already received")                                \

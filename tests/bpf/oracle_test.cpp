@@ -51,6 +51,7 @@ SteerWorld random_world(Engine& random) {
   world.generic = one_in(random, 3);
   world.socket = !one_in(random, 6);
   if (one_in(random, 4)) world.beat = static_cast<Beat>(below(random, 4));
+  if (one_in(random, 8)) world.agent_beat = static_cast<Beat>(below(random, 4));
   world.largest_frame =
       static_cast<std::uint32_t>(one_in(random, 3) ? 60 + below(random, 400) : 2048);
   world.ports = {51820, 4500, 7, 65535};

@@ -101,6 +101,7 @@ class SteerOracle {
     if (payload.size() < 4) return XM_VERDICT_pass_not_wireguard;
     if (load_le32(payload.data()) == 4) {
       if (payload.size() < 32) return XM_VERDICT_pass_data_shape;
+      if (world_.agent_beat != Beat::fresh) return XM_VERDICT_pass_stale_heartbeat;
       return data(payload, frame_size);
     }
     const auto type = message_type(payload);
@@ -111,6 +112,7 @@ class SteerOracle {
 
   [[nodiscard]] std::uint32_t handshake(Bytes payload, std::uint16_t port) const {
     bool looked = false;
+    if (world_.agent_beat != Beat::fresh) return XM_VERDICT_pass_handshake_unchecked;
     if (!world_.check_mac1 || checkers_.size() > XM_MAX_MAC1_KEYS) {
       return XM_VERDICT_pass_handshake_unchecked;
     }

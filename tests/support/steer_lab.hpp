@@ -107,26 +107,14 @@ class SteerLab {
       bpf_map_delete_elem(bpf_map__fd(skeleton_->maps.xm_xsks), &queue);
     }
     beat_ = world.beat;
+    agent_beat_ = world.agent_beat;
     beat();
   }
 
-  // Writes the heartbeat of the world applied last; a fresh one lasts longer than a second.
+  // Writes the heartbeats of the world applied last; a fresh one lasts longer than a second.
   void beat() {
-    const std::uint64_t now = monotonic_ns();
-    switch (beat_) {
-      case Beat::fresh:
-        queues_[0].heartbeat = now + XM_HEARTBEAT_STALE_NS * 9 / 10;
-        break;
-      case Beat::never:
-        queues_[0].heartbeat = 0;
-        break;
-      case Beat::old:
-        queues_[0].heartbeat = now - XM_HEARTBEAT_STALE_NS - 50'000'000;
-        break;
-      case Beat::far_ahead:
-        queues_[0].heartbeat = now + 1000 * XM_HEARTBEAT_STALE_NS;
-        break;
-    }
+    queues_[0].heartbeat = time_of(beat_);
+    config_[0].heartbeat = time_of(agent_beat_);
   }
 
   // The action that the program returns; REQUIREs that the kernel runs it.
@@ -186,6 +174,21 @@ class SteerLab {
     }
   }
 
+  static std::uint64_t time_of(Beat beat) {
+    const std::uint64_t now = monotonic_ns();
+    switch (beat) {
+      case Beat::fresh:
+        return now + XM_HEARTBEAT_STALE_NS * 9 / 10;
+      case Beat::never:
+        return 0;
+      case Beat::old:
+        return now - XM_HEARTBEAT_STALE_NS - 50'000'000;
+      case Beat::far_ahead:
+        return now + 1000 * XM_HEARTBEAT_STALE_NS;
+    }
+    return 0;
+  }
+
   void write_config(const SteerWorld& world) {
     xm_config config{};
     config.abi_version = world.configured ? XM_ABI_VERSION : 0;
@@ -227,6 +230,7 @@ class SteerLab {
   int stats_;
   std::vector<xm_stat> per_cpu_;
   Beat beat_ = Beat::fresh;
+  Beat agent_beat_ = Beat::fresh;
 };
 
 }  // namespace xm::test

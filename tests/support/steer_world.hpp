@@ -45,8 +45,9 @@ struct SteerWorld {
   std::vector<Mac1Key> mac1_keys;  // more than XM_MAX_MAC1_KEYS: the first are in the config
   std::map<std::uint32_t, Session> sessions;
   std::map<std::uint32_t, Slot> slots;
-  bool socket = true;  // on receive queue 0
-  Beat beat = Beat::fresh;
+  bool socket = true;             // on receive queue 0
+  Beat beat = Beat::fresh;        // of the queue's worker
+  Beat agent_beat = Beat::fresh;  // of the agent
 
   // A live session whose slot has these counters.
   void add_session(std::uint32_t receiver_index, std::uint32_t slot,
