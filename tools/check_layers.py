@@ -32,6 +32,7 @@ FLOORS = {
 FORBIDDEN = {
     "agent/io": {"agent/crypto", "bpf"},
     "agent/noise": {"bpf"},
+    "agent/mesh": {"agent/io", "agent/peer", "loader", "bpf"},
 }
 
 # What the BPF half may share with user space.
