@@ -70,7 +70,7 @@ foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
 endforeach()
 
 # One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
-foreach(folder IN ITEMS crypto wire noise io peer path mesh ctl node cli bench)
+foreach(folder IN ITEMS crypto wire noise io peer path mesh ctl store node cli bench)
   file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
   if(sources)
     add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})

@@ -6,6 +6,7 @@
 #include <random>
 #include <set>
 
+#include "tests/unit/mesh/golden.hpp"
 #include "tests/unit/mesh/samples.hpp"
 
 namespace xm {

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "agent/mesh/record.hpp"
+#include "tests/unit/mesh/golden.hpp"
 #include "tests/unit/mesh/trust_samples.hpp"
 
 namespace xm {

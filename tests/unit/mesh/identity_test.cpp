@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "agent/crypto/x25519.hpp"
+#include "tests/unit/mesh/golden.hpp"
 #include "tests/unit/mesh/samples.hpp"
 
 namespace xm {

@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "agent/mesh/signed_bytes.hpp"
+#include "tests/unit/mesh/golden.hpp"
 #include "tests/unit/mesh/samples.hpp"
 
 namespace xm {

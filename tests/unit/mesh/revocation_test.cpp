@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/unit/mesh/golden.hpp"
 #include "tests/unit/mesh/trust_samples.hpp"
 
 namespace xm {

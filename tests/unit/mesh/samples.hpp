@@ -3,8 +3,6 @@
 
 #include <doctest/doctest.h>
 
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -68,16 +66,6 @@ inline SignedRecord signed_record(const NodeRecord& record, std::uint8_t number 
 
 inline Buffer copy_of(Bytes bytes) {
   return {bytes.begin(), bytes.end()};
-}
-
-// The text of tests/unit/mesh/golden/NAME: what a released version wrote. A difference is a change
-// of the form, which needs a new version number and a new file.
-inline std::string golden(const std::string& name) {
-  std::ifstream file(std::string(XM_SOURCE_DIR) + "/tests/unit/mesh/golden/" + name);
-  REQUIRE_MESSAGE(file.is_open(), name << " cannot be opened");
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return text;
 }
 
 }  // namespace xm::test

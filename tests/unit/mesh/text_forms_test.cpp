@@ -5,6 +5,7 @@
 #include "agent/mesh/key_file.hpp"
 #include "agent/mesh/text_lines.hpp"
 #include "agent/mesh/trust_text.hpp"
+#include "tests/unit/mesh/golden.hpp"
 #include "tests/unit/mesh/trust_samples.hpp"
 
 namespace xm {
