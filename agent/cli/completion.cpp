@@ -9,8 +9,12 @@ _xdp_mesh() {
   local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --help'
   local bench='aead path --rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
   local engines='ipsec-mb boringssl openssl libsodium af-alg'
+  local grants='--name --allow-address --allow-subnet'
   local words
   case $previous in
+    --dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    --out) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --label|--name|--allow-address|--allow-subnet|--mesh|--days) return ;;
     --aead) words="auto $engines"
             [[ ${COMP_WORDS[1]} == bench && ${COMP_WORDS[2]} != path ]] && words="$engines none" ;;
     --io) words='auto syscall uring'
@@ -33,9 +37,27 @@ _xdp_mesh() {
             path) words='--packets --size --stage --aead --helpers --peers --json --help' ;;
             *) words=$bench ;;
           esac ;;
+        keygen) words='--dir --help' ;;
+        export) words='--org --delegate --dir --help' ;;
+        trust) words="--org --label $grants --dir --help $(compgen -f -- "$current")" ;;
+        revoke) words='--dir --help' ;;
+        org)
+          case ${COMP_WORDS[2]} in
+            keygen) words='--delegate --dir --help' ;;
+            sign) words="--delegate $grants --mesh --days --out --dir --help" ;;
+            delegate) words="$grants --mesh --days --out --dir --help" ;;
+            revoke) words='--out --dir --help' ;;
+            *) words='keygen sign delegate revoke --help' ;;
+          esac ;;
+        config)
+          case ${COMP_WORDS[2]} in
+            check) words='--dir --help' ;;
+            show) words='--defaults --dir --help' ;;
+            *) words='check show --help' ;;
+          esac ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status bench completion' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status bench completion keygen export trust revoke org config' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -48,6 +70,30 @@ constexpr std::string_view kZsh = R"script(#compdef xdp-mesh
 _xdp_mesh_agents() {
   local -a agents=(/run/xdp-mesh/*.sock(N:t:r))
   compadd -a agents
+}
+_xdp_mesh_keys() {
+  local -a common=('--dir[keys and trust]:directory:_files -/' '(-h --help)'{-h,--help}'[print help]')
+  local -a grants=(
+    '*--name[a name that it may have]:name:'
+    '*--allow-address[an address that it may have]:prefix:'
+    '*--allow-subnet[a subnet that it may route]:prefix:'
+  )
+  local -a signing=('--mesh[for this mesh only]:name:' '--days[how long it holds]:days:'
+    '--out[write it here]:file:_files')
+  local command=${words[2]}
+  shift words; (( CURRENT-- ))
+  case $command in
+    keygen) _arguments $common '--delegate[a delegate]' ;;
+    export) _arguments $common '--org[an organisation]' '--delegate[a delegate]' ;;
+    trust) _arguments $common $grants '--org[an organisation]' '--label[in messages]:text:' \
+             '1:key or file:_files' ;;
+    revoke) _arguments $common '--out[write it here]:file:_files' '1:key:' ;;
+    sign|delegate) _arguments $common $grants $signing '--delegate[as a delegate]' \
+                     '1:key or file:_files' ;;
+    check) _arguments $common '1:interface or file:_files' ;;
+    show) _arguments $common '--defaults[every key]' '1:interface or file:_files' ;;
+    *) compadd keygen sign delegate revoke check show ;;
+  esac
 }
 _xdp_mesh() {
   local -a start=(
@@ -71,6 +117,8 @@ _xdp_mesh() {
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
+    keygen|export|trust|revoke) _xdp_mesh_keys ;;
+    org|config) shift words; (( CURRENT-- )); _xdp_mesh_keys ;;
     bench)
       case ${words[3]} in
         aead)
@@ -99,7 +147,7 @@ _xdp_mesh() {
             '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status bench completion)' ;;
+         '1:interface or command:(run status bench completion keygen export trust revoke org config)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -111,7 +159,7 @@ function __xdp_mesh_agents
     basename $socket .sock
   end
 end
-set -l start "not __fish_seen_subcommand_from status bench completion"
+set -l start "not __fish_seen_subcommand_from status bench completion keygen export trust revoke org config"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
@@ -119,6 +167,26 @@ complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
 complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
 complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure it beside others'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
+complete -c xdp-mesh -n __fish_use_subcommand -a keygen -d 'Make an identity'
+complete -c xdp-mesh -n __fish_use_subcommand -a export -d 'Print what others need to trust this node'
+complete -c xdp-mesh -n __fish_use_subcommand -a trust -d 'Trust a node or an organisation'
+complete -c xdp-mesh -n __fish_use_subcommand -a revoke -d 'Trust it no longer'
+complete -c xdp-mesh -n __fish_use_subcommand -a org -d 'Run an organisation'
+complete -c xdp-mesh -n __fish_use_subcommand -a config -d 'Look at a configuration'
+set -l keys '__fish_seen_subcommand_from keygen export trust revoke org config'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -a 'keygen sign delegate revoke'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -a 'check show'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -l defaults -d 'Every key with its default'
+complete -c xdp-mesh -n $keys -r -F -l dir -d 'Keys and trust'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust export' -l org -d 'An organisation'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from export org' -l delegate -d 'A delegate'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust' -F -x -l label -d 'What to call it'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l name -d 'A name that it may have'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l allow-address -d 'An address that it may have'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l allow-subnet -d 'A subnet that it may route'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l mesh -d 'For this mesh only'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l days -d 'How long it holds'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -r -F -l out -d 'Write it here'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from aead path' -a 'aead path'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench' -r -l json -d 'Write JSON'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l sizes -d 'Packet sizes'

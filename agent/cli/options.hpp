@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/cli/mesh_command.hpp"
 #include "agent/ctl/bench_options.hpp"
 #include "agent/ctl/bench_parts_options.hpp"
 #include "agent/ctl/node_options.hpp"
@@ -45,7 +46,7 @@ struct Message {
 };
 
 using Command = std::variant<StartCommand, StatusCommand, BenchCommand, AeadBenchOptions,
-                             PathBenchOptions, CompletionCommand, Message>;
+                             PathBenchOptions, CompletionCommand, MeshCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;
