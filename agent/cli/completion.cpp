@@ -29,7 +29,7 @@ _xdp_mesh() {
       case ${COMP_WORDS[1]} in
         status)
           words="--json --help $(for s in /run/xdp-mesh/*.sock; do
-            [[ -e $s ]] && s=${s##*/} && echo "${s%.sock}"; done)" ;;
+            [[ -e $s ]] && s=${s##*/} && echo "${s%.sock}"; done; :)" ;;
         completion) words='bash zsh fish --help' ;;
         bench)
           case ${COMP_WORDS[2]} in
@@ -39,7 +39,7 @@ _xdp_mesh() {
           esac ;;
         keygen) words='--dir --help' ;;
         export) words='--org --delegate --dir --help' ;;
-        trust) words="--org --label $grants --dir --help $(compgen -f -- "$current")" ;;
+        trust) words="--org --label $grants --dir --help $(compgen -f -- "$current" || :)" ;;
         revoke) words='--dir --help' ;;
         org)
           case ${COMP_WORDS[2]} in

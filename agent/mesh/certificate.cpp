@@ -172,10 +172,10 @@ std::string chain_fault(const CertificateChain& chain, const Identity& identity,
   const Certificate& member = chain.member.certificate();
   if (member.kind != CertificateKind::member) return "its certificate is no member's";
   if (member.subject != identity.key) return "its certificate is another's";
-  if (const std::string why = one_fault(member, "its", mesh, now); !why.empty()) return why;
+  if (std::string why = one_fault(member, "its", mesh, now); !why.empty()) return why;
   if (!chain.delegate) return {};
   const Certificate& delegate = chain.delegate->certificate();
-  if (const std::string why = one_fault(delegate, "its delegate's", mesh, now); !why.empty()) {
+  if (std::string why = one_fault(delegate, "its delegate's", mesh, now); !why.empty()) {
     return why;
   }
   return delegation_fault(delegate, member);

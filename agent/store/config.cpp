@@ -4,6 +4,7 @@
 
 #include <map>
 #include <optional>
+#include <utility>
 
 #include "agent/store/config_keys.hpp"
 
@@ -89,14 +90,21 @@ class Reader {
     if (const toml::node* peers = root.get(kPeerSection)) read_peers(*peers);
   }
 
-  [[nodiscard]] const std::string& faults() const { return faults_; }
+  // One a line, in the order of the file.
+  [[nodiscard]] std::string faults() const {
+    std::string out;
+    for (const auto& [at, what] : faults_) {
+      out += (out.empty() ? "" : "\n") + name_ + ":" + std::to_string(at.first) + ":" +
+             std::to_string(at.second) + ": " + what;
+    }
+    return out;
+  }
   [[nodiscard]] LoadedConfig take() { return {std::move(config_), text()}; }
 
  private:
   void fault(const toml::node& where, const std::string& what) {
     const auto at = where.source().begin;
-    faults_ += (faults_.empty() ? "" : "\n") + name_ + ":" + std::to_string(at.line) + ":" +
-               std::to_string(at.column) + ": " + what;
+    faults_.emplace(std::pair(at.line, at.column), what);
   }
 
   void set(const ConfigKey& key, const ConfigValue& value, const toml::node& where,
@@ -195,7 +203,8 @@ class Reader {
   }
 
   std::string name_;
-  std::string faults_;
+  // By line and column.
+  std::multimap<std::pair<toml::source_index, toml::source_index>, std::string> faults_;
   MeshConfig config_;
   Shown shown_;
   std::vector<Shown> peers_shown_;
@@ -212,7 +221,7 @@ Result<LoadedConfig> parse_config(const std::string& name, std::string_view text
   try {
     Reader reader(name);
     reader.read(toml::parse(text));
-    if (!reader.faults().empty()) return Error{reader.faults()};
+    if (std::string faults = reader.faults(); !faults.empty()) return Error{std::move(faults)};
     return reader.take();
   } catch (const toml::parse_error& error) {
     const auto at = error.source().begin;
