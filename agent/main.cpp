@@ -15,6 +15,7 @@
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/doctor.hpp"
+#include "agent/cli/mesh_command.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/status_client.hpp"
 #include "agent/cli/watch.hpp"
@@ -57,6 +58,9 @@ struct Dispatch {
   }
   int operator()(const xm::BenchCommand& bench) const {
     return xm::run_bench(bench.bench, bench.start_help);
+  }
+  int operator()(const xm::MeshCommand& mesh) const {
+    return xm::run_mesh_command(mesh, stdout, stderr);
   }
   int operator()(const xm::CompletionCommand& completion) const {
     return print(stdout, xm::completion_script(completion.shell), 0);

@@ -8,6 +8,7 @@ find_package(doctest REQUIRED)
 pkg_check_modules(libsodium REQUIRED IMPORTED_TARGET libsodium>=1.0.18)
 pkg_check_modules(libmnl REQUIRED IMPORTED_TARGET libmnl)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
+pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus>=3.3)
 pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf>=1.0)
 pkg_check_modules(libxdp REQUIRED IMPORTED_TARGET libxdp>=1.3)
 

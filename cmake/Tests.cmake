@@ -51,7 +51,7 @@ set_source_files_properties(tests/unit/peer/allowed_ips_test.cpp tests/unit/peer
   tests/unit/path/offload_property_test.cpp tests/bpf/oracle_test.cpp PROPERTIES
   COMPILE_OPTIONS -O2 SKIP_PRECOMPILE_HEADERS ON)
 # Only where files are read: elsewhere the folder's name would keep ccache from serving two clones.
-file(GLOB readers CONFIGURE_DEPENDS tests/unit/bench/*_test.cpp)
+file(GLOB readers CONFIGURE_DEPENDS tests/unit/bench/*_test.cpp tests/unit/mesh/*_test.cpp)
 set_property(SOURCE ${readers} tests/unit/noise/fuzz_corpus_test.cpp
   tests/unit/ctl/status_schema_test.cpp tests/bpf/budget_test.cpp
   APPEND PROPERTY COMPILE_DEFINITIONS XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
@@ -71,7 +71,7 @@ foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
 endforeach()
 
 # One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
-foreach(folder IN ITEMS crypto wire loader noise io peer path ctl node cli bench)
+foreach(folder IN ITEMS crypto wire loader noise io peer path mesh ctl store node cli bench)
   file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
   if(sources)
     add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})

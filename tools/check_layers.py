@@ -22,6 +22,7 @@ FLOORS = {
     "agent/path": 4,
     "agent/mesh": 4,
     "agent/ctl": 5,
+    "agent/store": 5,
     "agent/node": 6,
     "agent/cli": 6,
     "agent/bench": 6,
@@ -32,6 +33,8 @@ FLOORS = {
 FORBIDDEN = {
     "agent/io": {"agent/crypto", "bpf"},
     "agent/noise": {"bpf"},
+    "agent/mesh": {"agent/io", "agent/peer", "loader", "bpf"},
+    "agent/store": {"agent/io", "agent/peer", "agent/path", "loader", "bpf"},
 }
 
 # What the BPF half may share with user space.
@@ -41,6 +44,7 @@ BPF_HEADERS = {"xdpmesh/abi.h", "xdpmesh/drop.h"}
 CONFINED = [
     (re.compile(r"nlohmann/"), {"agent/ctl", "agent/bench"}),
     (re.compile(r"CLI/"), {"agent/cli"}),
+    (re.compile(r"toml\+\+/"), {"agent/store"}),
     (re.compile(r"(openssl/|intel-ipsec-mb\.h)"), {"agent/crypto"}),
     (re.compile(r"(sodium\.h|sodium/)"), {"agent/crypto"}),
     (re.compile(r"bpf/(libbpf|bpf)\.h"), {"loader"}),

@@ -20,8 +20,12 @@ _xdp_mesh() {
   local attach='--mode --rx --queues --zerocopy --chunks --rx-ring --fill-ring --chunk-size --busy-poll'
   local bench='aead path --rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
   local engines='ipsec-mb boringssl openssl libsodium af-alg'
+  local grants='--name --allow-address --allow-subnet'
   local words
   case $previous in
+    --dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
+    --out) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --label|--name|--allow-address|--allow-subnet|--mesh|--days) return ;;
     --aead) words="auto $engines"
             [[ ${COMP_WORDS[1]} == bench && ${COMP_WORDS[2]} != path ]] && words="$engines none" ;;
     --io) words='auto syscall uring'
@@ -54,9 +58,27 @@ _xdp_mesh() {
             path) words='--packets --size --stage --aead --helpers --peers --json --help' ;;
             *) words=$bench ;;
           esac ;;
+        keygen) words='--dir --help' ;;
+        export) words='--org --delegate --dir --help' ;;
+        trust) words="--org --label $grants --dir --help $(compgen -f -- "$current" || :)" ;;
+        revoke) words='--dir --help' ;;
+        org)
+          case ${COMP_WORDS[2]} in
+            keygen) words='--delegate --dir --help' ;;
+            sign) words="--delegate $grants --mesh --days --out --dir --help" ;;
+            delegate) words="$grants --mesh --days --out --dir --help" ;;
+            revoke) words='--out --dir --help' ;;
+            *) words='keygen sign delegate revoke --help' ;;
+          esac ;;
+        config)
+          case ${COMP_WORDS[2]} in
+            check) words='--dir --help' ;;
+            show) words='--defaults --dir --help' ;;
+            *) words='check show --help' ;;
+          esac ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor bench completion' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor bench completion keygen export trust revoke org config' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -73,6 +95,30 @@ _xdp_mesh_agents() {
 _xdp_mesh_interfaces() {
   local -a interfaces=(/sys/class/net/*(N:t))
   compadd -a interfaces
+}
+_xdp_mesh_keys() {
+  local -a common=('--dir[keys and trust]:directory:_files -/' '(-h --help)'{-h,--help}'[print help]')
+  local -a grants=(
+    '*--name[a name that it may have]:name:'
+    '*--allow-address[an address that it may have]:prefix:'
+    '*--allow-subnet[a subnet that it may route]:prefix:'
+  )
+  local -a signing=('--mesh[for this mesh only]:name:' '--days[how long it holds]:days:'
+    '--out[write it here]:file:_files')
+  local command=${words[2]}
+  shift words; (( CURRENT-- ))
+  case $command in
+    keygen) _arguments $common '--delegate[a delegate]' ;;
+    export) _arguments $common '--org[an organisation]' '--delegate[a delegate]' ;;
+    trust) _arguments $common $grants '--org[an organisation]' '--label[in messages]:text:' \
+             '1:key or file:_files' ;;
+    revoke) _arguments $common '--out[write it here]:file:_files' '1:key:' ;;
+    sign|delegate) _arguments $common $grants $signing '--delegate[as a delegate]' \
+                     '1:key or file:_files' ;;
+    check) _arguments $common '1:interface or file:_files' ;;
+    show) _arguments $common '--defaults[every key]' '1:interface or file:_files' ;;
+    *) compadd keygen sign delegate revoke check show ;;
+  esac
 }
 _xdp_mesh() {
   local -a attach=(
@@ -122,6 +168,8 @@ _xdp_mesh() {
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
+    keygen|export|trust|revoke) _xdp_mesh_keys ;;
+    org|config) shift words; (( CURRENT-- )); _xdp_mesh_keys ;;
     bench)
       case ${words[3]} in
         aead)
@@ -150,7 +198,7 @@ _xdp_mesh() {
             '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status attach detach doctor bench completion)' ;;
+         '1:interface or command:(run status attach detach doctor bench completion keygen export trust revoke org config)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -167,7 +215,7 @@ function __xdp_mesh_interfaces
     basename $device
   end
 end
-set -l start "not __fish_seen_subcommand_from status attach detach doctor bench completion"
+set -l start "not __fish_seen_subcommand_from status attach detach doctor bench completion keygen export trust revoke org config"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
@@ -178,6 +226,26 @@ complete -c xdp-mesh -n __fish_use_subcommand -a detach -d 'Undo an attach'
 complete -c xdp-mesh -n __fish_use_subcommand -a doctor -d 'Say what an attach would do'
 complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure it beside others'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
+complete -c xdp-mesh -n __fish_use_subcommand -a keygen -d 'Make an identity'
+complete -c xdp-mesh -n __fish_use_subcommand -a export -d 'Print what others need to trust this node'
+complete -c xdp-mesh -n __fish_use_subcommand -a trust -d 'Trust a node or an organisation'
+complete -c xdp-mesh -n __fish_use_subcommand -a revoke -d 'Trust it no longer'
+complete -c xdp-mesh -n __fish_use_subcommand -a org -d 'Run an organisation'
+complete -c xdp-mesh -n __fish_use_subcommand -a config -d 'Look at a configuration'
+set -l keys '__fish_seen_subcommand_from keygen export trust revoke org config'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -a 'keygen sign delegate revoke'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -a 'check show'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -l defaults -d 'Every key with its default'
+complete -c xdp-mesh -n $keys -r -F -l dir -d 'Keys and trust'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust export' -l org -d 'An organisation'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from export org' -l delegate -d 'A delegate'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust' -F -x -l label -d 'What to call it'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l name -d 'A name that it may have'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l allow-address -d 'An address that it may have'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l allow-subnet -d 'A subnet that it may route'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l mesh -d 'For this mesh only'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l days -d 'How long it holds'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -r -F -l out -d 'Write it here'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from aead path' -a 'aead path'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench' -r -l json -d 'Write JSON'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from aead' -x -l sizes -d 'Packet sizes'

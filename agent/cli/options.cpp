@@ -10,6 +10,7 @@
 #include "agent/cli/bench_arguments.hpp"
 #include "agent/cli/bench_parts_arguments.hpp"
 #include "agent/cli/interface_arguments.hpp"
+#include "agent/cli/mesh_arguments.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm {
@@ -248,6 +249,8 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   bench_app->require_subcommand(0, 1);
   const BenchPartsArguments bench_parts(*bench_app);
 
+  const MeshArguments mesh(app);
+
   CompletionCommand completion;
   const std::map<std::string, Shell> shells{
       {"bash", Shell::bash}, {"zsh", Shell::zsh}, {"fish", Shell::fish}};
@@ -276,6 +279,10 @@ Command parse_command_line(const std::vector<std::string>& arguments,
                          app.get_subcommands().front()->get_name() + "`: expected it after");
       }
     }
+  }
+  if (auto command = mesh.take(environment)) {
+    if (!command->ok()) return wrong_use(command->error().what);
+    return std::move(*command).value();
   }
   if (run_app->parsed()) return start_command(run, environment);
   if (status_app->parsed()) return status;

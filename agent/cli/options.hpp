@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "agent/cli/mesh_command.hpp"
 #include "agent/ctl/attach.hpp"
 #include "agent/ctl/bench_options.hpp"
 #include "agent/ctl/bench_parts_options.hpp"
@@ -65,7 +66,7 @@ struct Message {
 
 using Command = std::variant<StartCommand, StatusCommand, AttachCommand, DetachCommand,
                              DoctorCommand, BenchCommand, AeadBenchOptions, PathBenchOptions,
-                             ReceiveBenchOptions, CompletionCommand, Message>;
+                             ReceiveBenchOptions, CompletionCommand, MeshCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;

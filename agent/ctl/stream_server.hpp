@@ -19,7 +19,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "agent/ctl/secret_text.hpp"
+#include "agent/crypto/secret_text.hpp"
 #include "xdpmesh/bytes.hpp"
 #include "xdpmesh/clock.hpp"
 #include "xdpmesh/fd.hpp"

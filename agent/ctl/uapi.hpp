@@ -11,7 +11,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "agent/ctl/secret_text.hpp"
+#include "agent/crypto/secret_text.hpp"
 #include "agent/peer/config.hpp"
 #include "xdpmesh/result.hpp"
 

@@ -16,9 +16,16 @@ TEST_CASE("completion: every shell knows every option and command that help know
                parse_command_line(arguments, [](const char*) { return std::nullopt; }))
         .text;
   };
-  const std::string help = help_of({"--help"}) + help_of({"bench", "--help"}) +
-                           help_of({"attach", "--help"}) + help_of({"detach", "--help"}) +
-                           help_of({"doctor", "--help"}) + help_of({"status", "--help"});
+  std::string help = help_of({"--help"}) + help_of({"bench", "--help"}) +
+                     help_of({"attach", "--help"}) + help_of({"detach", "--help"}) +
+                     help_of({"doctor", "--help"}) + help_of({"status", "--help"});
+  for (const char* command : {"keygen", "export", "trust", "revoke"}) {
+    help += help_of({command, "--help"});
+  }
+  for (const char* command : {"keygen", "sign", "delegate", "revoke"}) {
+    help += help_of({"org", command, "--help"});
+  }
+  for (const char* command : {"check", "show"}) help += help_of({"config", command, "--help"});
   for (const Shell shell : {Shell::bash, Shell::zsh, Shell::fish}) {
     const std::string script(completion_script(shell));
     for (std::size_t at = help.find("--"); at != std::string::npos; at = help.find("--", at + 2)) {
@@ -27,8 +34,9 @@ TEST_CASE("completion: every shell knows every option and command that help know
       CAPTURE(option);
       CHECK(script.find(option) != std::string::npos);
     }
-    for (const char* word : {"run", "status", "attach", "detach", "doctor", "bench", "completion",
-                             "json", "ipsec-mb", "verbose"}) {
+    for (const char* word :
+         {"run", "status", "attach", "detach", "doctor", "bench", "completion", "json", "ipsec-mb",
+          "verbose", "keygen", "export", "trust", "revoke", "org", "config", "sign"}) {
       CAPTURE(word);
       CHECK(script.find(word) != std::string::npos);
     }
@@ -54,7 +62,8 @@ TEST_CASE("completion: bash completes with its script") {
        {Row{"xdp-mesh --wor", "--workers"}, Row{"xdp-mesh st", "status"},
         Row{"xdp-mesh completion z", "zsh"}, Row{"xdp-mesh --aead ip", "ipsec-mb"},
         Row{"xdp-mesh run --mt", "--mtu"}, Row{"xdp-mesh ben", "bench"},
-        Row{"xdp-mesh bench --ro", "--rounds --rows"},
+        Row{"xdp-mesh org si", "sign"}, Row{"xdp-mesh trust --allow-s", "--allow-subnet"},
+        Row{"xdp-mesh config sh", "show"}, Row{"xdp-mesh bench --ro", "--rounds --rows"},
         Row{"xdp-mesh bench --rows rtt-", "rtt-load"}, Row{"xdp-mesh bench --aead no", "none"},
         Row{"xdp-mesh status --j", "--json"}, Row{"xdp-mesh status --w", "--watch"},
         Row{"xdp-mesh att", "attach"}, Row{"xdp-mesh attach --li", "--list"},

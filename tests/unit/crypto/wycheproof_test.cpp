@@ -10,6 +10,7 @@
 
 #include "agent/crypto/aead.hpp"
 #include "agent/crypto/chacha.hpp"
+#include "agent/crypto/sign.hpp"
 #include "agent/crypto/x25519.hpp"
 #include "tests/support/skip.hpp"
 #include "tests/unit/crypto/vectors.hpp"
@@ -162,6 +163,27 @@ TEST_CASE("wycheproof: x25519, with a secret of zeroes refused") {
     CHECK(shared.has_value() == !expected.is_zero());
     if (shared) CHECK(*shared == expected);
   });
+}
+
+TEST_CASE("wycheproof: ed25519") {
+  const auto from = folder();
+  if (!from) XM_SKIP("XDPMESH_WYCHEPROOF names no folder of test vectors");
+  const json file = read_file(*from + "/ed25519_test.json");
+  std::size_t seen = 0;
+  for (const json& group : file.at("testGroups")) {
+    const VerifyKey key = array_of<32>(hex_field(group.at("publicKey"), "pk"));
+    for (const json& test : group.at("tests")) {
+      CAPTURE(test.at("tcId").get<int>());
+      ++seen;
+      const Buffer signature = hex_field(test, "sig");
+      if (signature.size() != Signature{}.size()) {
+        CHECK_FALSE(is_valid(test));  // a signature of another size does not fit the interface
+        continue;
+      }
+      CHECK(verify(key, hex_field(test, "msg"), array_of<64>(signature)) == is_valid(test));
+    }
+  }
+  CHECK(seen == file.at("numberOfTests").get<std::size_t>());
 }
 
 }  // namespace xm

@@ -1,4 +1,4 @@
-// Text that may hold keys in hexadecimal: its memory is wiped before it is freed, also when it
+// Text that may hold keys: its memory is wiped before it is freed, also when it
 // grows.
 #pragma once
 

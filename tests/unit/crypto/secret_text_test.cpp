@@ -1,4 +1,4 @@
-#include "agent/ctl/secret_text.hpp"
+#include "agent/crypto/secret_text.hpp"
 
 #include <doctest/doctest.h>
 
