@@ -1,5 +1,5 @@
-// All that was ever signed in a simulated mesh, and an authority for each node that knows it: what a
-// node is shown is genuine when it is there. Signing is real, verifying is looking up, and what a
+// All that was ever signed in a simulated mesh, and an authority for each node that knows it: what
+// a node is shown is genuine when it is there. Signing is real, verifying is looking up, and what a
 // thousand nodes hold is held once.
 #pragma once
 
@@ -111,8 +111,8 @@ class SharedAuthority final : public Authority {
 
   [[nodiscard]] const SigningKey& key() const { return key_; }
 
-  std::size_t judged = 0;      // signatures looked at
-  Identity expired_identity;   // whose record is to count as expired
+  std::size_t judged = 0;     // signatures looked at
+  Identity expired_identity;  // whose record is to count as expired
   bool disk_is_full = false;
 
  private:
