@@ -84,6 +84,10 @@ foreach(folder IN ITEMS crypto wire noise io peer path mesh ctl store node cli b
   endif()
 endforeach()
 
+# The same for the mesh's simulations.
+add_executable(xm_sim_tests_mesh EXCLUDE_FROM_ALL tests/sim/mesh_test.cpp)
+target_link_libraries(xm_sim_tests_mesh PRIVATE xm_test_main xm_mesh_world xm_test_options)
+
 if(EXISTS ${PROJECT_SOURCE_DIR}/tests/style/style.cmake)
   include(tests/style/style.cmake)
 endif()

@@ -158,12 +158,13 @@ void Gossip::greet_organisation(OrganisationContact& contact, Instant now) {
 
 void Gossip::greet(Peer& peer, Instant now) {
   Greeting& greeting = peer.greeting;
-  if (now < greeting.again_at || now < quiet_until_) return;
+  greeting.again_at = std::max(greeting.again_at, quiet_until_);
+  if (now < greeting.again_at) return;
+  greeting.again_at = now + repeat_after(greeting.tries);
   const Endpoint to = next_destination(peer);
   if (!to.is_set()) return;
   random_.fill(greeting.challenge);
   greeting.was_full = peer.wants_full || swim_.members().find(peer.identity) == nullptr;
-  greeting.again_at = now + repeat_after(greeting.tries);
   ++greeting.tries;
   Hello hello{self_, boot_, greeting.challenge, greeting.cookie, {}, {}};
   if (greeting.was_full) {

@@ -129,8 +129,9 @@ void Swim::receive(const Identity& from, const GossipSource& source, Bytes paylo
     }
     dispatch(*sender, source, message, now);
   }
+  // Who is held dead has spoken.
   const Member* const sender = members_.find(from);
-  if (sender != nullptr && sender->state == MemberState::dead) recheck_dead(*sender, now);
+  if (sender != nullptr && sender->state == MemberState::dead) recheck(*sender, now);
 }
 
 void Swim::dispatch(Member& sender, const GossipSource& source, const GossipMessage& message,

@@ -208,7 +208,7 @@ class Swim {
   void start_sweep(const Identity& but, Instant now);
   void sweep_one(Instant now);
   void probe_dead_or_seed(Instant now);
-  void recheck_dead(const Member& member, Instant now);
+  void recheck(const Member& member, Instant now);
 
   // swim_claims.cpp
   void on_accusation(const Member& sender, const AccusationMessage& message, Instant now);
@@ -261,7 +261,7 @@ class Swim {
   Instant digest_at_ = kFarFuture;
   Instant dead_probe_at_ = kFarFuture;
   Instant sweep_at_ = kFarFuture;
-  Instant last_sweep_;
+  Instant next_sweep_;  // not begun again before
   Instant suspicion_at_ = kFarFuture;
   Instant relay_at_ = kFarFuture;
   Instant forget_at_ = kFarFuture;

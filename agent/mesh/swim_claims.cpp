@@ -16,6 +16,7 @@ constexpr unsigned kForeignStatements = 3;
 constexpr Duration kForeignWithin = 60s;
 constexpr Duration kForgetInterval = 60s;
 constexpr Duration kWantPause = 50ms;
+constexpr Duration kHeardLately = 30s;
 
 }  // namespace
 
@@ -67,6 +68,11 @@ void Swim::suspect(Member& member, const Identity& accuser, Instant now) {
     change_state(member, MemberState::suspect, now);
     member.suspicion = std::make_unique<Suspicion>(now, times, accuser);
     suspects_.push_back(member.identity);
+    // We have heard it lately: what is said may be old, as after a partition. Asked at once, it
+    // clears itself, and the accusation goes no further from here.
+    const bool was_heard =
+        !member.answered_at.is_never() && now - member.answered_at < kHeardLately;
+    if (was_heard && accuser != self_) recheck(member, now);
   } else if (!member.suspicion->confirm(accuser)) {
     return;
   }

@@ -55,9 +55,7 @@ void Swim::answered(Member& member, Instant now) {
   // Having heard it ourselves, we do not pass on that others have not.
   queue_.drop_accusations(member.identity);
   change_state(member, MemberState::alive, now);
-  if (was_dead && sweep_.empty() && now - last_sweep_ >= kSweepPause) {
-    start_sweep(member.identity, now);
-  }
+  if (was_dead && now >= next_sweep_) start_sweep(member.identity, now);
 }
 
 void Swim::on_ping_request(const Member& sender, const PingRequestMessage& message, Instant now) {
@@ -162,7 +160,6 @@ void Swim::expire_relays(Instant now) {
 
 // If one is back, so may be all that went with it.
 void Swim::start_sweep(const Identity& but, Instant now) {
-  last_sweep_ = now;
   for (const Member& member : members_.all()) {
     if (member.state == MemberState::dead && member.identity != but) {
       sweep_.push_back(member.identity);
@@ -173,13 +170,17 @@ void Swim::start_sweep(const Identity& but, Instant now) {
     std::swap(sweep_[i - 1], sweep_[random_below(random_, i)]);
   }
   if (!sweep_.empty()) sweep_at_ = now;
+  next_sweep_ =
+      now + options_.sweep_interval * static_cast<std::int64_t>(sweep_.size()) + kSweepPause;
 }
 
 void Swim::sweep_one(Instant now) {
   while (!sweep_.empty()) {
     Member* const member = members_.find(sweep_.front());
     sweep_.pop_front();
-    if (member == nullptr || member->state != MemberState::dead) continue;
+    const bool is_marked = member != nullptr && (member->state == MemberState::dead ||
+                                                 member->state == MemberState::suspect);
+    if (!is_marked) continue;
     send_ping(*member, now);
     sweep_at_ = now + options_.sweep_interval;
     return;
@@ -200,8 +201,8 @@ void Swim::probe_dead_or_seed(Instant now) {
   actions_.emplace_back(TrySeed{});
 }
 
-// It has spoken, so it may answer: asked before the others of the sweep, and at the sweep's pace.
-void Swim::recheck_dead(const Member& member, Instant now) {
+// A member marked by us that may well answer: asked before the others of the sweep, at its pace.
+void Swim::recheck(const Member& member, Instant now) {
   if (member.ping_number != 0 && now - member.pinged_at < options_.period) return;
   if (!sweep_.empty() && sweep_.front() == member.identity) return;
   sweep_.push_front(member.identity);
