@@ -285,6 +285,8 @@ GossipMessage read_message(ByteReader& in, std::uint8_t type) {
       return read_table_end(in);
     case kEcho:
       return EchoMessage{in.array<kChallengeSize>()};
+    case kChallenge:
+      return ChallengeMessage{in.array<kChallengeSize>()};
     default:
       in.fail();
       return NackMessage{};

@@ -87,7 +87,8 @@ struct Lab {
   [[nodiscard]] std::vector<Message> sent_of() const {
     std::vector<Message> found;
     for (const SendPayload& send : sent) {
-      for (const GossipMessage& message : parse_messages(send.payload).value()) {
+      const auto messages = parse_messages(send.payload).value();
+      for (const GossipMessage& message : messages) {
         if (const auto* const one = std::get_if<Message>(&message)) found.push_back(*one);
       }
     }
