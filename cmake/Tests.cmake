@@ -60,8 +60,14 @@ if(XM_TSAN)
   list(FILTER unit EXCLUDE REGEX "tests/unit/(bench|cli)/")
 endif()
 xm_test_binary(xm_unit_tests unit 300 ${unit})
+# The mesh under virtual time: for tests and for xdp-mesh-sim, and optimised, for it runs long.
+add_library(xm_mesh_world STATIC tests/sim/mesh_world.cpp tests/sim/mesh_scenarios.cpp)
+target_link_libraries(xm_mesh_world PUBLIC xm_mesh)
+add_executable(xdp-mesh-sim tests/sim/mesh_sim.cpp)
+target_link_libraries(xdp-mesh-sim PRIVATE xm_mesh_world)
 file(GLOB sim CONFIGURE_DEPENDS tests/sim/*_test.cpp)
 xm_test_binary(xm_sim_tests sim 300 ${sim})
+target_link_libraries(xm_sim_tests PRIVATE xm_mesh_world)
 file(GLOB bpf CONFIGURE_DEPENDS tests/bpf/*_test.cpp)
 xm_test_binary(xm_bpf_tests bpf 300 ${bpf})
 foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
@@ -87,6 +93,10 @@ endforeach()
 add_executable(xm_unit_tests_bpf EXCLUDE_FROM_ALL ${bpf})
 target_link_libraries(xm_unit_tests_bpf PRIVATE xm_test_main xm_skeleton xm_noise PkgConfig::libbpf
                       xm_test_options)
+
+# The same for the mesh's simulations.
+add_executable(xm_sim_tests_mesh EXCLUDE_FROM_ALL tests/sim/mesh_test.cpp)
+target_link_libraries(xm_sim_tests_mesh PRIVATE xm_test_main xm_mesh_world xm_test_options)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/tests/style/style.cmake)
   include(tests/style/style.cmake)

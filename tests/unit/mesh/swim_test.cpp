@@ -1,0 +1,463 @@
+#include "agent/mesh/swim.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "tests/support/seeded_random.hpp"
+#include "tests/support/signed_words.hpp"
+
+namespace xm {
+namespace {
+
+// One node under test, and members that the test plays.
+struct Lab {
+  explicit Lab(std::size_t others, const SwimOptions& options = {})
+      : authority(words, generate_signing_key(random)),
+        self(Identity::of(authority.key())),
+        swim(self, options, authority, random) {
+    const Endpoint where = Endpoint::parse("192.0.2.1:51820").value();
+    REQUIRE(swim.start(words.sign_record(authority.key(), 1, where), now));
+    for (std::size_t i = 0; i < others; ++i) {
+      keys.push_back(generate_signing_key(random));
+      records.push_back(words.sign_record(keys[i], 1, where));
+      swim.introduce(records[i], alive(i, 1), false, now);
+    }
+    (void)swim.take_actions();
+  }
+
+  [[nodiscard]] Identity member(std::size_t i) const { return Identity::of(keys[i]); }
+  [[nodiscard]] SharedStatement alive(std::size_t i, std::uint64_t incarnation) {
+    return words.sign_statement(StatementKind::alive, keys[i], 1, incarnation);
+  }
+  [[nodiscard]] MemberState state(std::size_t i) const {
+    return swim.members().find(member(i))->state;
+  }
+
+  void say(std::size_t from, const GossipMessage& message, bool is_verified = true) {
+    ByteWriter out;
+    write_message(out, message);
+    const GossipSource source{Endpoint::parse("192.0.2.7:7").value(), is_verified};
+    swim.receive(member(from), source, out.written(), now);
+  }
+  void say_alive(std::size_t from, const SharedStatement& statement) {
+    say(from, StatementMessage{statement->kind, statement->bytes});
+  }
+  void accuse(std::size_t subject, std::size_t accuser, std::uint64_t incarnation,
+              bool is_death = false) {
+    say(accuser, AccusationMessage{is_death, member(subject), incarnation, member(accuser)});
+  }
+  // All that is sent to a member meanwhile is kept; members that answer answer pings.
+  void pass(Duration span) {
+    const Instant end = now + span;
+    for (;;) {
+      collect();
+      const Instant next = swim.next_deadline();
+      if (next > end) break;
+      now = std::max(now, next);
+      swim.on_timers(now);
+    }
+    now = end;
+  }
+  // Answers cause more to collect.
+  void collect() {
+    for (auto actions = swim.take_actions(); !actions.empty(); actions = swim.take_actions()) {
+      for (SwimAction& action : actions) {
+        if (const auto* const send = std::get_if<SendPayload>(&action)) {
+          take(*send);
+        } else {
+          events.push_back(std::move(action));
+        }
+      }
+    }
+  }
+  void take(const SendPayload& send) {
+    const auto messages = parse_messages(send.payload);
+    REQUIRE(messages);
+    sent.push_back(send);
+    for (const GossipMessage& message : *messages) {
+      const auto* const ping = std::get_if<PingMessage>(&message);
+      if (ping == nullptr) continue;
+      for (std::size_t i = 0; i < keys.size(); ++i) {
+        if (answering && member(i) == send.to && i != silent) say(i, AckMessage{ping->number, {}});
+      }
+    }
+  }
+  template <typename Message>
+  [[nodiscard]] std::vector<Message> sent_of() const {
+    std::vector<Message> found;
+    for (const SendPayload& send : sent) {
+      const auto messages = parse_messages(send.payload).value();
+      for (const GossipMessage& message : messages) {
+        if (const auto* const one = std::get_if<Message>(&message)) found.push_back(*one);
+      }
+    }
+    return found;
+  }
+  template <typename Event>
+  [[nodiscard]] std::size_t events_of() const {
+    return static_cast<std::size_t>(std::count_if(
+        events.begin(), events.end(),
+        [](const SwimAction& event) { return std::holds_alternative<Event>(event); }));
+  }
+
+  Instant now{1'000'000'000'000};
+  test::SeededRandom random{3};
+  test::SignedWords words{"mesh"};
+  test::SharedAuthority authority;
+  Identity self;
+  Swim swim;
+  std::vector<SigningKey> keys;
+  std::vector<SharedRecord> records;
+  std::vector<SendPayload> sent;
+  std::vector<SwimAction> events;
+  bool answering = true;
+  std::size_t silent = SIZE_MAX;  // the member that does not answer
+};
+
+TEST_CASE("swim: members that answer stay alive, and each is asked within two rounds") {
+  Lab lab(5);
+  lab.pass(20s);
+  for (std::size_t i = 0; i < 5; ++i) {
+    CHECK(lab.state(i) == MemberState::alive);
+    CHECK_FALSE(lab.swim.members().find(lab.member(i))->answered_at.is_never());
+  }
+  CHECK(lab.events_of<MemberChanged>() == 0);
+  CHECK(lab.swim.awareness() == 0);
+}
+
+TEST_CASE("swim: a ping is answered with its number and the address that it came from") {
+  Lab lab(2);
+  lab.say(0, PingMessage{77});
+  lab.collect();
+  const auto acks = lab.sent_of<AckMessage>();
+  REQUIRE(acks.size() == 1);
+  CHECK(acks[0].number == 77);
+  CHECK(acks[0].observed.to_string() == "192.0.2.7:7");
+}
+
+TEST_CASE("swim: to an unproven address goes the ack alone, no longer than the ping") {
+  Lab lab(2);
+  lab.accuse(0, 1, 1);  // there is news that could be carried along
+  lab.collect();
+  lab.sent.clear();
+  lab.say(0, PingMessage{77}, false);
+  lab.collect();
+  REQUIRE(lab.sent.size() == 1);
+  CHECK(lab.sent[0].via.to_string() == "192.0.2.7:7");
+  CHECK(lab.sent[0].payload.size() <= kPingSize);
+}
+
+TEST_CASE("swim: who does not answer is asked again, by helpers too, then suspect, then dead") {
+  Lab lab(8);
+  lab.silent = 3;
+  for (int i = 0; i < 100 && lab.state(3) == MemberState::alive; ++i) lab.pass(100ms);
+  REQUIRE(lab.state(3) == MemberState::suspect);
+  CHECK(lab.sent_of<PingRequestMessage>().size() == 4);
+  for (const PingRequestMessage& request : lab.sent_of<PingRequestMessage>()) {
+    CHECK(request.target == lab.member(3));
+  }
+  const auto accusations = lab.sent_of<AccusationMessage>();
+  for (const AccusationMessage& accusation : accusations) {
+    CHECK(accusation.subject == lab.member(3));
+    CHECK(accusation.accuser == lab.self);
+    CHECK(accusation.incarnation == 1);
+  }
+  lab.pass(14s);  // alone with its suspicion
+  CHECK(lab.state(3) == MemberState::suspect);
+  lab.pass(2s);
+  CHECK(lab.state(3) == MemberState::dead);
+}
+
+TEST_CASE("swim: two more accusers shorten the wait to the least") {
+  Lab lab(8);
+  lab.silent = 3;
+  lab.accuse(3, 0, 1);
+  lab.accuse(3, 1, 1);
+  lab.accuse(3, 2, 1);
+  lab.pass(2400ms);
+  CHECK(lab.state(3) != MemberState::dead);
+  lab.pass(200ms);
+  CHECK(lab.state(3) == MemberState::dead);
+}
+
+TEST_CASE(
+    "swim: a member that lies about another makes a suspect, and the other's answer clears it") {
+  Lab lab(8);
+  lab.accuse(3, 0, 1);
+  CHECK(lab.state(3) == MemberState::suspect);
+  lab.pass(10s);
+  CHECK(lab.state(3) == MemberState::alive);
+}
+
+TEST_CASE("swim: a claim of death alone changes nothing") {
+  Lab lab(8);
+  lab.accuse(3, 0, 1, true);
+  lab.accuse(3, 1, 1, true);
+  lab.accuse(3, 2, 1, true);
+  CHECK(lab.state(3) == MemberState::alive);
+  lab.accuse(3, 0, 1);
+  lab.accuse(3, 1, 1, true);
+  CHECK(lab.state(3) == MemberState::suspect);
+  CHECK(lab.swim.members().find(lab.member(3))->suspicion->confirmations() == 1);
+}
+
+TEST_CASE(
+    "swim: accusations of another incarnation than the signed one, or by nobody, are refused") {
+  Lab lab(8);
+  lab.accuse(3, 0, 0);
+  lab.accuse(3, 0, 2);
+  lab.accuse(3, 0, UINT64_MAX);
+  lab.accuse(3, 3, 1);
+  Identity nobody;
+  nobody.key.fill(9);
+  lab.say(0, AccusationMessage{false, lab.member(3), 1, nobody});
+  CHECK(lab.state(3) == MemberState::alive);
+  CHECK(lab.swim.counters().refused_accusations == 5);
+}
+
+TEST_CASE("swim: one that hears of an incarnation it does not hold asks for the statement") {
+  Lab lab(8);
+  lab.accuse(3, 0, 2);
+  lab.collect();
+  REQUIRE(lab.sent_of<WantMessage>().size() == 1);
+  CHECK(lab.sent_of<WantMessage>()[0].identities == std::vector<Identity>{lab.member(3)});
+}
+
+TEST_CASE("swim: an accuser who accuses everybody is not believed for long") {
+  Lab lab(100);
+  lab.answering = false;
+  for (std::size_t i = 1; i < 100; ++i) lab.accuse(i, 0, 1);
+  std::size_t suspects = 0;
+  for (std::size_t i = 1; i < 100; ++i) suspects += lab.state(i) == MemberState::suspect ? 1 : 0;
+  CHECK(suspects > 5);
+  CHECK(suspects < 25);
+}
+
+TEST_CASE("swim: accused itself it refutes with a higher incarnation, signed") {
+  Lab lab(8);
+  lab.say(0, AccusationMessage{false, lab.self, 1, lab.member(0)});
+  CHECK(lab.swim.incarnation() == 2);
+  lab.pass(1s);
+  bool refuted = false;
+  for (const StatementMessage& message : lab.sent_of<StatementMessage>()) {
+    const auto statement = lab.words.find_statement(message.kind, message.statement);
+    REQUIRE(statement != nullptr);
+    refuted = refuted || (statement->identity == lab.self && statement->incarnation == 2);
+  }
+  CHECK(refuted);
+  lab.say(0, AccusationMessage{false, lab.self, 1, lab.member(1)});
+  CHECK(lab.swim.incarnation() == 2);
+}
+
+TEST_CASE("swim: without a place to keep the incarnation nothing is signed") {
+  Lab lab(3);
+  lab.authority.disk_is_full = true;
+  lab.say(0, AccusationMessage{false, lab.self, 1, lab.member(0)});
+  CHECK(lab.swim.incarnation() == 1);
+}
+
+TEST_CASE("swim: a signed statement of a higher incarnation clears suspect and dead") {
+  Lab lab(8);
+  lab.silent = 3;
+  lab.accuse(3, 0, 1);
+  lab.say_alive(1, lab.alive(3, 2));
+  CHECK(lab.state(3) == MemberState::alive);
+  for (const std::size_t accuser : {0U, 1U, 2U}) lab.accuse(3, accuser, 2);
+  lab.pass(4s);
+  REQUIRE(lab.state(3) == MemberState::dead);
+  lab.say_alive(1, lab.alive(3, 2));
+  CHECK(lab.state(3) == MemberState::dead);
+  lab.say_alive(1, lab.alive(3, 3));
+  CHECK(lab.state(3) == MemberState::alive);
+}
+
+TEST_CASE("swim: a statement that nobody signed is refused, a known one costs no verification") {
+  Lab lab(8);
+  auto forged = lab.alive(3, 5)->bytes;
+  forged.back() ^= 1;
+  lab.say(0, StatementMessage{StatementKind::alive, forged});
+  CHECK(lab.swim.members().find(lab.member(3))->incarnation == 1);
+  CHECK(lab.swim.counters().refused_statements == 1);
+  const std::size_t judged = lab.authority.judged;
+  for (int i = 0; i < 10; ++i) lab.say_alive(0, lab.alive(3, 1));
+  CHECK(lab.authority.judged == judged);
+}
+
+TEST_CASE("swim: no more signatures are looked at than the budget allows") {
+  Lab lab(3);
+  auto forged = lab.alive(1, 5)->bytes;
+  for (std::uint64_t i = 0; i < 10'000; ++i) {
+    store_le64(forged.data() + forged.size() - 8, i);
+    lab.say(0, StatementMessage{StatementKind::alive, forged});
+  }
+  CHECK(lab.authority.judged <= 201);
+  CHECK(lab.swim.counters().over_budget >= 9'799);
+}
+
+TEST_CASE("swim: a leave is the leaver's own word, and it is no death") {
+  Lab lab(5);
+  auto forged = lab.words.sign_statement(StatementKind::leave, lab.keys[2], 1, 2)->bytes;
+  lab.say(0, StatementMessage{StatementKind::alive, forged});
+  CHECK(lab.state(2) == MemberState::alive);
+  lab.say(0, StatementMessage{StatementKind::leave, forged});
+  CHECK(lab.state(2) == MemberState::left);
+  lab.say_alive(0, lab.alive(2, 3));
+  CHECK(lab.state(2) == MemberState::alive);
+}
+
+TEST_CASE("swim: who leaves says so, and nothing afterwards") {
+  Lab lab(5);
+  lab.swim.leave(lab.now);
+  lab.collect();
+  const auto statements = lab.sent_of<StatementMessage>();
+  REQUIRE_FALSE(statements.empty());
+  CHECK(statements[0].kind == StatementKind::leave);
+  lab.sent.clear();
+  lab.say(0, PingMessage{1});
+  lab.pass(10s);
+  CHECK(lab.sent.empty());
+}
+
+TEST_CASE(
+    "swim: one dead member or seed is tried in ten seconds, and the first answer sweeps all") {
+  Lab lab(40);
+  lab.answering = false;
+  lab.pass(400s);
+  for (std::size_t i = 0; i < 40; ++i) REQUIRE(lab.state(i) == MemberState::dead);
+  lab.sent.clear();
+  lab.events.clear();
+  lab.pass(100s);
+  CHECK(lab.sent_of<PingMessage>().size() + lab.events_of<TrySeed>() == 10);
+  lab.answering = true;
+  lab.pass(25s);
+  for (std::size_t i = 0; i < 40; ++i) CHECK(lab.state(i) == MemberState::alive);
+}
+
+TEST_CASE("swim: the sweep asks no more than fifty a second") {
+  Lab lab(200);
+  lab.answering = false;
+  lab.pass(2000s);
+  REQUIRE(lab.swim.members().dead() == 200);
+  lab.sent.clear();
+  lab.swim.heard_answer(lab.member(0), lab.now);
+  lab.pass(1s);
+  CHECK(lab.sent_of<PingMessage>().size() >= 45);
+  CHECK(lab.sent_of<PingMessage>().size() <= 55);
+}
+
+TEST_CASE("swim: an authenticated packet elsewhere counts as an answer") {
+  Lab lab(8);
+  lab.accuse(3, 0, 1);
+  lab.swim.heard_answer(lab.member(3), lab.now);
+  CHECK(lab.state(3) == MemberState::alive);
+}
+
+TEST_CASE("swim: an ack with another number clears nothing") {
+  Lab lab(8);
+  lab.accuse(3, 0, 1);
+  lab.say(3, AckMessage{12345, {}});
+  lab.say(3, AckMessage{0, {}});
+  CHECK(lab.state(3) == MemberState::suspect);
+}
+
+TEST_CASE("swim: a helper asks for another, and says what came of it") {
+  Lab lab(4);
+  lab.say(0, PingRequestMessage{5, lab.member(1)});
+  lab.pass(10ms);
+  REQUIRE(lab.sent_of<RelayedAckMessage>().size() == 1);
+  CHECK(lab.sent_of<RelayedAckMessage>()[0].number == 5);
+  lab.silent = 2;
+  lab.say(0, PingRequestMessage{6, lab.member(2)});
+  lab.pass(200ms);
+  REQUIRE(lab.sent_of<NackMessage>().size() == 1);
+  CHECK(lab.sent_of<NackMessage>()[0].number == 6);
+}
+
+TEST_CASE("swim: requests to help are bounded") {
+  Lab lab(4);
+  lab.answering = false;
+  for (std::uint64_t i = 0; i < 1000; ++i) lab.say(0, PingRequestMessage{i, lab.member(1)});
+  lab.collect();
+  CHECK(lab.sent_of<PingMessage>().size() <= 64);
+  CHECK(lab.sent_of<NackMessage>().size() >= 936);
+}
+
+TEST_CASE("swim: who hears nothing from anybody slows down") {
+  Lab lab(10);
+  lab.answering = false;
+  lab.pass(10s);
+  CHECK(lab.swim.awareness() == Awareness::kWorst);
+}
+
+TEST_CASE("swim: a record of its own that is newer than its own is reported") {
+  Lab lab(3);
+  const SharedRecord newer =
+      lab.words.sign_record(lab.authority.key(), 9, Endpoint::parse("192.0.2.9:9").value());
+  lab.say(0, RecordMessage{newer->record, {}});
+  lab.collect();
+  CHECK(lab.events_of<OwnRecordOutdated>() == 1);
+}
+
+TEST_CASE("swim: an earlier life's incarnation is passed, a living twin is reported") {
+  Lab lab(3);
+  const auto of_mine = [&](std::uint64_t incarnation) {
+    return lab.words.sign_statement(StatementKind::alive, lab.authority.key(), 1, incarnation);
+  };
+  lab.say_alive(0, of_mine(7));
+  CHECK(lab.swim.incarnation() == 8);
+  lab.say_alive(0, of_mine(9));
+  lab.say_alive(0, of_mine(12));
+  lab.collect();
+  CHECK(lab.events_of<DuplicateIdentity>() == 1);
+}
+
+TEST_CASE("swim: a member whose record has expired is forgotten unless it answers") {
+  Lab lab(3);
+  lab.authority.expired_identity = lab.member(1);
+  lab.pass(130s);
+  CHECK(lab.swim.members().find(lab.member(1)) != nullptr);
+  lab.silent = 1;
+  lab.pass(130s);
+  CHECK(lab.swim.members().find(lab.member(1)) == nullptr);
+  CHECK(lab.swim.members().size() == 2);
+}
+
+TEST_CASE("swim: a clock that jumps an hour does not make anybody dead") {
+  Lab lab(10);
+  lab.pass(10s);
+  lab.now = lab.now + 3600s;
+  lab.pass(20s);
+  for (std::size_t i = 0; i < 10; ++i) CHECK(lab.state(i) == MemberState::alive);
+}
+
+TEST_CASE("swim: what is malformed or comes from nobody is counted, and nothing else") {
+  Lab lab(3);
+  const std::vector<std::uint8_t> garbage{200, 1, 2};
+  lab.swim.receive(lab.member(0), {}, garbage, lab.now);
+  CHECK(lab.swim.counters().malformed == 1);
+  ByteWriter out;
+  write_message(out, PingMessage{1});
+  Identity nobody;
+  nobody.key.fill(9);
+  lab.swim.receive(nobody, {}, out.written(), lab.now);
+  CHECK(lab.swim.counters().unknown_sender == 1);
+  lab.collect();
+  CHECK(lab.sent.empty());
+}
+
+TEST_CASE("swim: a fresh revocation is passed on, a known one is not") {
+  Lab lab(5);
+  const std::vector<std::uint8_t> revocation{'r', 1, 2, 3};
+  lab.say(0, RevocationMessage{revocation});
+  CHECK(lab.swim.news() == 1);
+  lab.pass(5s);
+  CHECK(lab.sent_of<RevocationMessage>().size() == 6);
+  lab.say(1, RevocationMessage{revocation});
+  CHECK(lab.swim.news() == 0);
+  lab.say(1, RevocationMessage{std::vector<std::uint8_t>{'x'}});
+  CHECK(lab.swim.news() == 0);
+}
+
+}  // namespace
+}  // namespace xm
