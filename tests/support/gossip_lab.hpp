@@ -16,15 +16,15 @@
 
 namespace xm::test {
 
-struct LabDatagram {
+struct GossipDatagram {
   Endpoint from;
   Endpoint to;
   std::vector<std::uint8_t> bytes;
 };
 
 // One node: its key and what would be on its disk outlive restart().
-struct LabNode {
-  LabNode(SignedWords& words, std::uint64_t seed, const Endpoint& where)
+struct GossipNode {
+  GossipNode(SignedWords& words, std::uint64_t seed, const Endpoint& where)
       : random(seed), authority(words, generate_signing_key(random)), endpoint(where) {
     identity = Identity::of(authority.key());
     record = words.sign_record(authority.key(), 1, endpoint);
@@ -37,10 +37,10 @@ struct LabNode {
     if (!gossip->start(record, now)) std::abort();
   }
 
-  [[nodiscard]] bool knows(const LabNode& other) const {
+  [[nodiscard]] bool knows(const GossipNode& other) const {
     return gossip->swim().members().find(other.identity) != nullptr;
   }
-  [[nodiscard]] MemberState state_of(const LabNode& other) const {
+  [[nodiscard]] MemberState state_of(const GossipNode& other) const {
     return gossip->swim().members().find(other.identity)->state;
   }
   [[nodiscard]] std::size_t count_of(MemberChange change) const {
@@ -66,12 +66,12 @@ class GossipLab {
   explicit GossipLab(std::size_t count, const SwimOptions& options = {}) {
     for (std::size_t i = 0; i < count; ++i) {
       const std::string text = "192.0.2." + std::to_string(i + 1) + ":51820";
-      nodes.push_back(std::make_unique<LabNode>(words, 100 + i, Endpoint::parse(text).value()));
+      nodes.push_back(std::make_unique<GossipNode>(words, 100 + i, Endpoint::parse(text).value()));
       nodes.back()->restart(words.mesh(), now, options);
     }
   }
 
-  [[nodiscard]] LabNode& operator[](std::size_t node) { return *nodes[node]; }
+  [[nodiscard]] GossipNode& operator[](std::size_t node) { return *nodes[node]; }
 
   void contact(std::size_t from, std::size_t to) {
     nodes[from]->gossip->contact(nodes[to]->identity, nodes[to]->endpoint, now);
@@ -84,10 +84,10 @@ class GossipLab {
     carry_out(*nodes[to]);
   }
 
-  void carry_out(LabNode& node) {
+  void carry_out(GossipNode& node) {
     for (GossipAction& action : node.gossip->take_actions()) {
       if (auto* const send = std::get_if<SendDatagram>(&action)) {
-        LabDatagram datagram{node.endpoint, send->to, std::move(send->bytes)};
+        GossipDatagram datagram{node.endpoint, send->to, std::move(send->bytes)};
         log.push_back(datagram);
         if (!filter || filter(datagram)) wire.emplace_back(now + Duration(1ms), datagram);
       } else if (const auto* const change = std::get_if<MemberChanged>(&action)) {
@@ -108,7 +108,7 @@ class GossipLab {
       if (next > end) break;
       now = std::max(now, next);
       while (!wire.empty() && wire.front().first <= now) {
-        const LabDatagram datagram = std::move(wire.front().second);
+        const GossipDatagram datagram = std::move(wire.front().second);
         wire.pop_front();
         for (std::size_t i = 0; i < nodes.size(); ++i) {
           if (nodes[i]->endpoint == datagram.to) deliver(i, datagram.from, datagram.bytes);
@@ -125,7 +125,7 @@ class GossipLab {
 
   [[nodiscard]] std::size_t bytes_to(const Endpoint& endpoint) const {
     std::size_t sum = 0;
-    for (const LabDatagram& datagram : log) {
+    for (const GossipDatagram& datagram : log) {
       sum += datagram.to == endpoint ? datagram.bytes.size() : 0;
     }
     return sum;
@@ -133,10 +133,10 @@ class GossipLab {
   [[nodiscard]] std::size_t datagrams_to(const Endpoint& endpoint) const {
     return static_cast<std::size_t>(
         std::count_if(log.begin(), log.end(),
-                      [&](const LabDatagram& datagram) { return datagram.to == endpoint; }));
+                      [&](const GossipDatagram& datagram) { return datagram.to == endpoint; }));
   }
   // The last of a kind that went to a node.
-  [[nodiscard]] LabDatagram last_to(std::size_t node, EnvelopeKind kind) const {
+  [[nodiscard]] GossipDatagram last_to(std::size_t node, EnvelopeKind kind) const {
     for (auto at = log.rbegin(); at != log.rend(); ++at) {
       if (at->to == nodes[node]->endpoint && envelope_kind(at->bytes) == kind) return *at;
     }
@@ -145,10 +145,10 @@ class GossipLab {
 
   Instant now{1'000'000'000'000};
   SignedWords words{"lab"};
-  std::vector<std::unique_ptr<LabNode>> nodes;
-  std::deque<std::pair<Instant, LabDatagram>> wire;
-  std::vector<LabDatagram> log;                    // everything that was ever sent
-  std::function<bool(const LabDatagram&)> filter;  // false: lost
+  std::vector<std::unique_ptr<GossipNode>> nodes;
+  std::deque<std::pair<Instant, GossipDatagram>> wire;
+  std::vector<GossipDatagram> log;                    // everything that was ever sent
+  std::function<bool(const GossipDatagram&)> filter;  // false: lost
 };
 
 }  // namespace xm::test

@@ -23,7 +23,7 @@
 
 using namespace xm;
 using test::in_lab;
-using test::Lab;
+using test::LoaderLab;
 
 namespace {
 
@@ -62,7 +62,7 @@ Error attach_error(const SharedMaps& shared, const AttachOptions& options) {
 }
 
 // Files below the lab's directory, the bpffs included, without the kernel's own (maps.debug).
-std::vector<std::string> files(const Lab& lab) {
+std::vector<std::string> files(const LoaderLab& lab) {
   std::vector<std::string> found;
   for (const auto& entry : fs::recursive_directory_iterator(lab.directory.path())) {
     if (entry.path().extension() == ".debug") continue;
@@ -111,7 +111,7 @@ bool is_freed(int (*open_by_id)(std::uint32_t), std::uint32_t id) {
 
 TEST_CASE("attaching to a veth is native, pinned and in place; detaching leaves nothing") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const SharedMaps shared = maps();
     Attachment attachment = attach(shared, lab.options("xmv0"));
     const AttachReport& report = attachment.report();
@@ -147,7 +147,7 @@ TEST_CASE("attaching to a veth is native, pinned and in place; detaching leaves 
 
 TEST_CASE("what has no native XDP is attached generic, with the kernel's reason for it") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const SharedMaps shared = maps();
     std::vector<const char*> interfaces{"lo"};
     // Neither driver need be there.
@@ -174,7 +174,7 @@ TEST_CASE("what has no native XDP is attached generic, with the kernel's reason 
 
 TEST_CASE("mode and way can be forced") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const SharedMaps shared = maps();
     for (const AttachVia via : {AttachVia::link, AttachVia::netlink}) {
       for (const AttachMode mode : {AttachMode::native, AttachMode::generic}) {
@@ -198,7 +198,7 @@ TEST_CASE("mode and way can be forced") {
 
 TEST_CASE("an MTU beyond a buffer is attached natively with frags") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     REQUIRE(test::set_interface_mtu("xmv0", 9000));
     REQUIRE(test::set_interface_mtu("xmv1", 9000));
     const SharedMaps shared = maps();
@@ -213,7 +213,7 @@ TEST_CASE("an MTU beyond a buffer is attached natively with frags") {
 
 TEST_CASE("a foreign program is not replaced, and the error names it") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const SharedMaps shared = maps();
     const Foreign foreign;
     for (const std::uint32_t mode : {XDP_FLAGS_DRV_MODE, XDP_FLAGS_SKB_MODE}) {
@@ -235,7 +235,7 @@ TEST_CASE("a foreign program is not replaced, and the error names it") {
 
 TEST_CASE("an interface has one owner: the second is refused with the first one's process") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const SharedMaps shared = maps();
     Attachment owner = attach(shared, lab.options("xmv0"));
     const Error error = attach_error(shared, lab.options("xmv0"));
@@ -255,7 +255,7 @@ TEST_CASE("an interface has one owner: the second is refused with the first one'
 
 TEST_CASE("after a death the same program's link and maps are adopted, and hold nothing old") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     std::uint32_t link = 0;
     {
       SharedMaps shared = maps();
@@ -293,7 +293,7 @@ TEST_CASE("after a death the same program's link and maps are adopted, and hold 
 
 TEST_CASE("after a death maps of another ABI or size are replaced under the adopted link") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const std::vector<std::string> interfaces{"xmv0"};
     for (const auto& [abi, slots] : {std::pair{XM_ABI_VERSION + 1, 16U}, {XM_ABI_VERSION, 32U}}) {
       std::uint32_t link = 0;
@@ -323,7 +323,7 @@ TEST_CASE("after a death maps of another ABI or size are replaced under the adop
 
 TEST_CASE("after a death by netlink, and with another mode wished, the remains give way") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     AttachOptions netlink = lab.options("xmv0");
     netlink.via = AttachVia::netlink;
     { Attachment dies = attach(maps(), netlink); }
@@ -349,7 +349,7 @@ TEST_CASE("after a death by netlink, and with another mode wished, the remains g
 TEST_CASE(
     "remains are removed with no agent: by link, by netlink, without pins, without interface") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     for (const AttachVia via : {AttachVia::link, AttachVia::netlink}) {
       AttachOptions options = lab.options("xmv0");
       options.via = via;
@@ -378,7 +378,7 @@ TEST_CASE(
 
 TEST_CASE("pins of a deleted interface are removed when its name comes back") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     { Attachment dies = attach(maps(), lab.options("xmv0")); }
     REQUIRE(test::delete_interface("xmv0"));
     REQUIRE(test::make_veth("xmv0", "xmv1"));
@@ -393,7 +393,7 @@ TEST_CASE("pins of a deleted interface are removed when its name comes back") {
 
 TEST_CASE("pins of another namespace, or of an interface that lives under another name") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const SharedMaps shared = maps();
     {
       Attachment dies = attach(shared, lab.options("xmv0"));
@@ -423,7 +423,7 @@ TEST_CASE("pins of another namespace, or of an interface that lives under anothe
 
 TEST_CASE("a rename that is followed takes the pins along") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     Attachment attachment = attach(maps(), lab.options("xmv0"));
     REQUIRE(test::set_up("xmv0", false));
     REQUIRE(test::rename_interface("xmv0", "xmv9"));
@@ -437,7 +437,7 @@ TEST_CASE("a rename that is followed takes the pins along") {
 
 TEST_CASE("an interface that goes takes the program along, and detaching is no error") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     for (const AttachVia via : {AttachVia::link, AttachVia::netlink}) {
       AttachOptions options = lab.options("xmv0");
       options.via = via;
@@ -453,7 +453,7 @@ TEST_CASE("an interface that goes takes the program along, and detaching is no e
 
 TEST_CASE("without a bpffs it attaches without pins, says so, and goes with its owner") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     AttachOptions options = lab.options("xmv0");
     options.places.own_bpffs = "/proc/no/bpffs/here";
     {
@@ -469,7 +469,7 @@ TEST_CASE("without a bpffs it attaches without pins, says so, and goes with its 
 TEST_CASE(
     "without CAP_SYS_ADMIN it attaches by link and adopts; with nothing it names what lacks") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     // Mounting one takes CAP_SYS_ADMIN, using it does not.
     REQUIRE(find_or_mount_bpffs(lab.places).ok());
     REQUIRE(keep_capabilities(1ULL << CAP_BPF | 1ULL << CAP_NET_ADMIN | 1ULL << CAP_PERFMON));
@@ -507,7 +507,7 @@ TEST_CASE(
 
 TEST_CASE("there is no such interface: an error that says so") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     const Error error = attach_error(maps(), lab.options("xmv7"));
     CHECK(error.what.find("xmv7") != std::string::npos);
     CHECK(error.os_errno == ENODEV);
@@ -517,7 +517,7 @@ TEST_CASE("there is no such interface: an error that says so") {
 
 TEST_CASE("twenty times on and off leave no program, map, link or pin") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     std::vector<std::uint32_t> programs;
     std::vector<std::uint32_t> links;
     std::vector<std::uint32_t> maps_made;

@@ -20,14 +20,14 @@
 
 using namespace xm;
 using test::in_lab;
-using test::Lab;
+using test::LoaderLab;
 
 namespace {
 
 namespace fs = std::filesystem;
 
 // A bpffs where libxdp looks for it, in the case's own mount namespace.
-bool mount_shared_bpffs(Lab& lab) {
+bool mount_shared_bpffs(LoaderLab& lab) {
   lab.places.bpffs = "/sys/fs/bpf";
   // libxdp makes its folder once a process: not again in the next case's mount.
   return mount("bpf", "/sys/fs/bpf", "bpf", 0, "mode=0700") == 0 &&
@@ -108,7 +108,7 @@ TEST_CASE("dispatcher: refused by the kernel, the report has its reason and a li
   XM_NEEDS_LAB();
   const auto obstacle = dispatcher_obstacle();
   if (!obstacle) XM_SKIP("this kernel lets programs be put into others");
-  in_lab([&](Lab& lab) {
+  in_lab([&](LoaderLab& lab) {
     REQUIRE(mount_shared_bpffs(lab));
     const SharedMaps shared = maps();
     Attachment attachment = attach(shared, lab.options("xmv0"));
@@ -133,7 +133,7 @@ TEST_CASE("dispatcher: refused by the kernel, the report has its reason and a li
 
 TEST_CASE("dispatcher: with another program there before or after, each comes and goes alone") {
   XM_NEEDS_DISPATCHER();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     REQUIRE(mount_shared_bpffs(lab));
     const SharedMaps shared = maps();
     {
@@ -169,7 +169,7 @@ TEST_CASE("dispatcher: with another program there before or after, each comes an
 
 TEST_CASE("dispatcher: a dead agent's program is adopted with its maps, else replaced") {
   XM_NEEDS_DISPATCHER();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     REQUIRE(mount_shared_bpffs(lab));
     Neighbour neighbour;
     REQUIRE(neighbour.attach("xmv0"));
@@ -206,7 +206,7 @@ TEST_CASE("dispatcher: a dead agent's program is adopted with its maps, else rep
 
 TEST_CASE("dispatcher: a dead agent's remains are removed, alone and beside another") {
   XM_NEEDS_DISPATCHER();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     REQUIRE(mount_shared_bpffs(lab));
     { Attachment dies = attach(maps(), lab.options("xmv0")); }
     CHECK(member_names("xmv0") == kAlone);
@@ -225,7 +225,7 @@ TEST_CASE("dispatcher: a dead agent's remains are removed, alone and beside anot
 
 TEST_CASE("dispatcher: an interface that goes leaves no pin of libxdp's for ours") {
   XM_NEEDS_DISPATCHER();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     REQUIRE(mount_shared_bpffs(lab));
     Attachment ours = attach(maps(), lab.options("xmv0"));
     REQUIRE(test::delete_interface("xmv0"));

@@ -14,7 +14,7 @@
 
 using namespace xm;
 using test::in_lab;
-using test::Lab;
+using test::LoaderLab;
 
 namespace {
 
@@ -62,7 +62,7 @@ LoaderFacts good_loader() {
 
 TEST_CASE("the facts of a veth: driver, queues, MTU, addresses of all labels, no program") {
   XM_NEEDS_NAMESPACES();
-  in_lab([](Lab&) {
+  in_lab([](LoaderLab&) {
     REQUIRE(add_address("xmv0", "", "192.0.2.1"));
     REQUIRE(add_address("xmv0", "xmv0:1", "192.0.2.2"));
     REQUIRE(add_address("xmv0", "", "2001:db8::1"));
@@ -93,7 +93,7 @@ TEST_CASE("the facts of a veth: driver, queues, MTU, addresses of all labels, no
 
 TEST_CASE("what the kernel says of XDP: a veth has it, loopback has not") {
   XM_NEEDS_NAMESPACES();
-  in_lab([](Lab&) {
+  in_lab([](LoaderLab&) {
     const auto veth = interface_facts("xmv0");
     const auto loopback = interface_facts("lo");
     REQUIRE(veth.ok());
@@ -113,7 +113,7 @@ TEST_CASE("what the kernel says of XDP: a veth has it, loopback has not") {
 
 TEST_CASE("an interface that is attached shows the program, and goes down") {
   XM_NEEDS_LAB();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     auto shared = SharedMaps::create(16);
     REQUIRE(shared.ok());
     AttachReport report;

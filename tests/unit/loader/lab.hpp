@@ -59,7 +59,7 @@ inline bool rename_interface(const std::string& from, const std::string& to) {
 }
 
 // The directories of one case. No bpffs is mounted at `bpffs`: the loader mounts its own.
-struct Lab {
+struct LoaderLab {
   TemporaryDirectory directory;
   Places places{directory / "sys", directory / "bpf", directory / "run"};
 
@@ -69,11 +69,11 @@ struct Lab {
     wanted.places = places;
     return wanted;
   }
-  ~Lab() { umount2(places.own_bpffs.c_str(), MNT_DETACH); }
+  ~LoaderLab() { umount2(places.own_bpffs.c_str(), MNT_DETACH); }
 };
 
 // Runs `body` in fresh network and mount namespaces with the veth pair xmv0, xmv1, up.
-inline bool in_lab(const std::function<void(Lab&)>& body) {
+inline bool in_lab(const std::function<void(LoaderLab&)>& body) {
   const auto enter = [] {
     return unshare(CLONE_NEWNET | CLONE_NEWNS) == 0 &&
            mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0 && set_up("lo", true);
@@ -82,7 +82,7 @@ inline bool in_lab(const std::function<void(Lab&)>& body) {
     REQUIRE(make_veth("xmv0", "xmv1"));
     REQUIRE(set_up("xmv0", true));
     REQUIRE(set_up("xmv1", true));
-    Lab lab;
+    LoaderLab lab;
     body(lab);
   });
 }

@@ -7,8 +7,8 @@
 namespace xm {
 namespace {
 
+using test::GossipDatagram;
 using test::GossipLab;
-using test::LabDatagram;
 
 Endpoint stranger() {
   return Endpoint::parse("198.51.100.66:6666").value();
@@ -49,7 +49,7 @@ TEST_CASE("gossip: eight nodes that know one find each other") {
 TEST_CASE("gossip: whom the authority does not admit gets no answer") {
   GossipLab lab(1);
   GossipLab foreign(1);
-  test::LabNode outsider(foreign.words, 999, stranger());
+  test::GossipNode outsider(foreign.words, 999, stranger());
   outsider.restart(lab.words.mesh(), lab.now);
   outsider.gossip->contact(lab[0].identity, lab[0].endpoint, lab.now);
   for (GossipAction& action : outsider.gossip->take_actions()) {
@@ -92,7 +92,7 @@ TEST_CASE("gossip: replayed datagrams change nothing and get nothing") {
   Pair pair;
   const auto recorded = pair.log;
   pair.log.clear();
-  for (const LabDatagram& datagram : recorded) {
+  for (const GossipDatagram& datagram : recorded) {
     if (envelope_kind(datagram.bytes) != EnvelopeKind::sealed) continue;
     const std::size_t to = datagram.to == pair[0].endpoint ? 0 : 1;
     pair.deliver(to, stranger(), datagram.bytes);
@@ -107,8 +107,8 @@ TEST_CASE("gossip: a life's datagrams, hello and all, do not work in the other's
   const auto recorded = pair.log;
   pair[1].restart(pair.words.mesh(), pair.now);
   pair.log.clear();
-  pair.filter = [](const LabDatagram&) { return false; };
-  for (const LabDatagram& datagram : recorded) {
+  pair.filter = [](const GossipDatagram&) { return false; };
+  for (const GossipDatagram& datagram : recorded) {
     if (datagram.to == pair[1].endpoint) pair.deliver(1, pair[0].endpoint, datagram.bytes);
   }
   CHECK_FALSE(pair[1].gossip->has_session(pair[0].identity));
@@ -118,7 +118,7 @@ TEST_CASE("gossip: a life's datagrams, hello and all, do not work in the other's
 
 TEST_CASE("gossip: a replayed hello takes no session away") {
   Pair pair;
-  const LabDatagram hello = pair.last_to(1, EnvelopeKind::hello);
+  const GossipDatagram hello = pair.last_to(1, EnvelopeKind::hello);
   pair[0].restart(pair.words.mesh(), pair.now);
   pair.contact(0, 1);
   pair.pass(3s);
@@ -132,7 +132,7 @@ TEST_CASE("gossip: a replayed hello takes no session away") {
 
 TEST_CASE("gossip: reflected datagrams are dropped") {
   Pair pair;
-  const LabDatagram sealed = pair.last_to(1, EnvelopeKind::sealed);
+  const GossipDatagram sealed = pair.last_to(1, EnvelopeKind::sealed);
   pair.log.clear();
   pair.deliver(0, pair[1].endpoint, sealed.bytes);
   CHECK(pair.log.empty());
@@ -144,12 +144,12 @@ TEST_CASE("gossip: an unproven address gets no more bytes than it sent") {
   // Fresh, authentic datagrams that somebody on the way sends on from another address.
   pair.log.clear();
   std::size_t sent = 0;
-  pair.filter = [&](const LabDatagram& datagram) { return datagram.to != pair[1].endpoint; };
+  pair.filter = [&](const GossipDatagram& datagram) { return datagram.to != pair[1].endpoint; };
   for (int i = 0; i < 40; ++i) {
     const std::size_t before = pair.log.size();
     pair.pass(500ms);
     for (std::size_t at = before; at < pair.log.size(); ++at) {
-      const LabDatagram datagram = pair.log[at];
+      const GossipDatagram datagram = pair.log[at];
       if (datagram.to != pair[1].endpoint) continue;
       sent += datagram.bytes.size();
       pair.deliver(1, stranger(), datagram.bytes);
@@ -160,7 +160,7 @@ TEST_CASE("gossip: an unproven address gets no more bytes than it sent") {
   CHECK(pair.bytes_to(stranger()) > 0);
   CHECK(pair[1].gossip->endpoint_of(pair[0].identity) == pair[0].endpoint);
   // Hellos of a recorded contact as well.
-  for (const LabDatagram& datagram : recorded) {
+  for (const GossipDatagram& datagram : recorded) {
     if (envelope_kind(datagram.bytes) != EnvelopeKind::hello) continue;
     const std::size_t before = pair.bytes_to(stranger());
     pair.deliver(1, stranger(), datagram.bytes);
@@ -266,8 +266,8 @@ TEST_CASE("gossip: two nodes with one identity learn of it") {
   for (std::size_t i = 1; i < 4; ++i) lab.contact(i, 0);
   lab.pass(5s);
   // Node 3's key runs a second time, elsewhere.
-  auto twin =
-      std::make_unique<test::LabNode>(lab.words, 103, Endpoint::parse("192.0.2.99:51820").value());
+  auto twin = std::make_unique<test::GossipNode>(lab.words, 103,
+                                                 Endpoint::parse("192.0.2.99:51820").value());
   REQUIRE(twin->identity == lab[3].identity);
   BootId skipped;  // or its boot id would be the same as well
   twin->random.fill(skipped);
@@ -304,7 +304,7 @@ TEST_CASE("gossip: no datagram is larger than what every path carries") {
   GossipLab lab(8);
   for (std::size_t i = 1; i < 8; ++i) lab.contact(i, 0);
   lab.pass(20s);
-  for (const LabDatagram& datagram : lab.log) CHECK(datagram.bytes.size() <= kMaxGossipDatagram);
+  for (const GossipDatagram& datagram : lab.log) CHECK(datagram.bytes.size() <= kMaxGossipDatagram);
 }
 
 }  // namespace
