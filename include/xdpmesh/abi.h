@@ -118,7 +118,7 @@ struct xm_replay {
 struct xm_peer {
   __u64 id; /* PeerId; 0: the slot is free */
   __u8 public_key[32];
-  __u8 name[64]; /* public key in base64, or the mesh's name; NUL-terminated */
+  char name[64]; /* public key in base64, or the mesh's name; NUL-terminated */
   struct xm_address endpoint;
   __u32 endpoint_port; /* host byte order; 0: none */
   __u32 reserved;

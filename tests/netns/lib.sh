@@ -146,6 +146,7 @@ cleanup() {
     for pid in $(ip netns pids "$ns" 2>/dev/null); do kill -KILL "$pid" 2>/dev/null; done
   done
   for pid in "${WG_PID[@]}" "${BACKGROUND[@]}"; do kill -KILL "$pid" 2>/dev/null; done
+  declare -F forget_pins >/dev/null && forget_pins # xdp_lib.sh
   for ns in "${NAMESPACES[@]}"; do ip netns del "$ns" 2>/dev/null; done
   rm -f "$UAPI_DIR/$RUN"*.sock
   rm -rf "$TMP"
@@ -226,11 +227,13 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 ready_or_ended() { uapi_listens "$1" "$2" || ended "$1"; }
 
 # start_wg NAMESPACE INTERFACE BINARY [ARGUMENT...]: in the foreground of a background job, so that
-# its process id is known (${WG_PID[INTERFACE]}); returns when the configuration socket answers.
+# its process id is known (${WG_PID[INTERFACE]}); returns when the configuration socket answers. With
+# MACHINE_SYS set the process has the machine's /sys, and so its bpffs (`ip netns exec` gives another).
 start_wg() {
-  local ns=$1 ifname=$2 binary=$3
+  local ns=$1 ifname=$2 binary=$3 enter=(ip netns exec "$1")
   shift 3
-  ip netns exec "$ns" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL="${LOG_LEVEL:-error}" \
+  [[ ${MACHINE_SYS:-} ]] && enter=(nsenter "--net=/run/netns/$ns")
+  "${enter[@]}" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL="${LOG_LEVEL:-error}" \
     "$binary" "$@" "$ifname" >>"$TMP/$ifname.log" 2>&1 &
   WG_PID[$ifname]=$!
   wait_for 20 ready_or_ended "${WG_PID[$ifname]}" "$ifname" ||

@@ -7,6 +7,7 @@ import ctypes
 import fcntl
 import functools
 import hashlib
+import json
 import os
 import random
 import socket
@@ -315,6 +316,182 @@ def capture(args):
                 out.write(packet[at + 8 : at + length].hex() + "\n")
 
 
+# ---- XDP -----------------------------------------------------------------------------------------
+
+
+def frames(args):
+    """Writes the Ethernet frames that a device sends to a UDP port over IPv4, as lines of hex."""
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    sock.bind((args.device, 3))
+    with open(args.out, "w", buffering=1) as out:
+        while True:
+            frame, source = sock.recvfrom(65535)
+            if source[2] != socket.PACKET_OUTGOING or len(frame) < 42 or len(frame) > 1514:
+                continue
+            if frame[12:15] == b"\x08\x00\x45" and frame[23] == 17:
+                if struct.unpack_from("!H", frame, 36)[0] == args.port:
+                    # No checksum, which IPv4 allows: the device's half-made one would be wrong.
+                    out.write((frame[:40] + bytes(2) + frame[42:]).hex() + "\n")
+
+
+IP, UDP, MESSAGE = 14, 34, 42  # where they begin in a captured frame
+
+
+def ip_checksum(frame):
+    struct.pack_into("!H", frame, IP + 10, 0)
+    total = sum(struct.unpack_from("!10H", frame, IP))
+    total = (total & 0xFFFF) + (total >> 16)
+    struct.pack_into("!H", frame, IP + 10, ~(total + (total >> 16)) & 0xFFFF)
+
+
+def with_lengths(frame):
+    """The frame as long as it is by its own account."""
+    struct.pack_into("!H", frame, IP + 2, len(frame) - IP)
+    struct.pack_into("!H", frame, UDP + 4, len(frame) - UDP)
+    ip_checksum(frame)
+    return frame
+
+
+def with_counter(frame, counter):
+    struct.pack_into("<Q", frame, MESSAGE + 8, counter)
+    return frame
+
+
+def counter_ahead(frame):
+    return with_counter(frame, random.randrange(1 << 20, 1 << 63))
+
+
+def counter_worthless(frame):
+    return with_counter(frame, (1 << 64) - random.randrange(1, 8000))
+
+
+def index_unknown(frame):
+    struct.pack_into("<I", frame, MESSAGE + 4, random.getrandbits(32))
+    return frame
+
+
+def body_changed(frame):
+    """Behind the counter, which is in front of all that were sent: not a replay."""
+    frame[random.randrange(MESSAGE + 16, len(frame))] ^= 1 << random.randrange(8)
+    return with_counter(frame, random.randrange(1 << 20, 1 << 63))
+
+
+def cut(frame):
+    """Shorter than its headers say, or with lengths to match."""
+    frame = frame[: random.randrange(IP + 20, len(frame))]
+    return frame if random.randrange(2) or len(frame) < MESSAGE else with_lengths(frame)
+
+
+def grown(frame):
+    frame += os.urandom(random.randrange(1, 1500 + IP - len(frame)) if len(frame) < 1500 else 1)
+    return frame if random.randrange(2) else with_lengths(frame)
+
+
+def mangled(frame):
+    """Some bytes behind the MAC addresses are others."""
+    for _ in range(random.randrange(1, 6)):
+        frame[random.randrange(12, min(len(frame), 80))] = random.getrandbits(8)
+    if random.randrange(2):
+        ip_checksum(frame)
+    return frame
+
+
+def checksum_wrong(frame):
+    frame[IP + 10] ^= 1 + random.randrange(255)
+    return counter_ahead(frame)
+
+
+def source_martian(frame):
+    frame[IP + 12 : IP + 16] = random.choice([bytes([127, 0, 0, 1]), bytes([224, 0, 0, 1]), bytes(4)])
+    ip_checksum(frame)
+    return counter_ahead(frame)
+
+
+INJECTED = {
+    "as-captured": lambda frame: frame,
+    "counter-ahead": counter_ahead,
+    "counter-worthless": counter_worthless,
+    "index-unknown": index_unknown,
+    "body-changed": body_changed,
+    "cut": cut,
+    "grown": grown,
+    "mangled": mangled,
+    "checksum-wrong": checksum_wrong,
+    "source-martian": source_martian,
+}
+
+
+def inject(args):
+    """Sends captured data messages out of a device once more, changed in one way."""
+    with open(args.captured) as lines:
+        captured = [bytearray.fromhex(line.strip()) for line in lines]
+    captured = [frame for frame in captured if frame[MESSAGE] == 4]
+    sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    sock.bind((args.device, 0))
+    change, begin, sent = INJECTED[args.kind], time.monotonic(), 0
+    for i in range(args.count):
+        try:
+            sock.send(change(bytearray(captured[i % len(captured)])))
+            sent += 1
+        except OSError:  # a frame that even the device refuses, or a full queue
+            pass
+        ahead = i / args.rate - (time.monotonic() - begin)
+        if ahead > 0.001:
+            time.sleep(ahead)
+    print("sent", sent, args.kind)
+
+
+def foreign_xdp(args):
+    """Holds a device with an XDP program of its own, which passes everything."""
+    system_call = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
+    libc = ctypes.CDLL(None, use_errno=True)
+
+    def bpf(command, attributes):
+        buffer = ctypes.create_string_buffer(attributes, 128)
+        fd = libc.syscall(system_call, command, buffer, len(buffer))
+        if fd < 0:
+            sys.exit("bpf: " + os.strerror(ctypes.get_errno()))
+        return fd
+
+    prog_load, link_create, prog_type_xdp, attach_type_xdp = 5, 28, 6, 37
+    code = struct.pack("<BBhiBBhi", 0xB7, 0, 0, 2, 0x95, 0, 0, 0)  # r0 = XDP_PASS; exit
+    code = ctypes.create_string_buffer(code)
+    licence = ctypes.create_string_buffer(b"GPL")
+    head = struct.pack("<IIQQ", prog_type_xdp, 2, ctypes.addressof(code), ctypes.addressof(licence))
+    program = bpf(prog_load, head + struct.pack("<IIQII16s", 0, 0, 0, 0, 0, b"foreign"))
+    ifindex = socket.if_nametoindex(args.device)
+    native = 1 << 2
+    _link = bpf(link_create, struct.pack("<IIII", program, ifindex, attach_type_xdp, native))
+    time.sleep(600)
+
+
+def find_keys(args):
+    """Looks for base64 keys, one a file, in what `bpftool -j map dump` wrote: 1 when one is there."""
+    with open(args.dump) as file:
+        entries = json.load(file)
+    found = bytearray()
+
+    def collect(value):
+        if isinstance(value, dict):
+            for name, inner in value.items():
+                if name != "formatted":
+                    collect(inner)
+        elif value and isinstance(value, list) and isinstance(value[0], str):
+            found.extend(int(octet, 16) for octet in value)
+        elif isinstance(value, list):
+            for inner in value:
+                collect(inner)
+
+    collect(entries)
+    print(len(found), "bytes")
+    for path in args.keys:
+        with open(path) as file:
+            if base64.b64decode(file.read()) in found:
+                print("the key of", path, "is in", args.dump)
+                return 1
+    return 0 if found else 2
+
+
 # ---- descriptors handed to a WireGuard process ----------------------------------------------------
 
 
@@ -429,6 +606,12 @@ def main():
     )
     sub.add_argument("kind", choices=sorted(STRANGE))
     command(capture, "capture", "device", "port", "out")
+    command(frames, "frames", "device", "port", "out")
+    sub = command(inject, "inject", "device", "captured", count=(int, 1000), rate=(float, 5000))
+    sub.add_argument("kind", choices=sorted(INJECTED))
+    command(foreign_xdp, "foreign-xdp", "device")
+    sub = command(find_keys, "find-keys", "dump")
+    sub.add_argument("keys", nargs="+")
     sub = command(run_with_fds, "run-with-fds", tun=(str, ""), uapi=(str, ""), vnet_hdr=(bool, False))
     sub.add_argument("command", nargs=argparse.REMAINDER)
     sub = command(refusing_io_uring, "refusing-io-uring")

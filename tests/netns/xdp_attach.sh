@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# Attaching to and detaching from an interface while data moves: nothing of a TCP stream is lost,
+# nothing is left behind, and nobody else's program is touched.
+source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/xdp_lib.sh"
+
+setup_xdp
+two_hosts
+tunnel "$UNDER_TEST" "$UNDER_TEST"
+check "the tunnel works" ping_ok "$A" 10.77.0.2
+
+# moves_by_xdp HOW: both streams go on, and what B receives was redirected.
+moves_by_xdp() {
+  local before
+  before=$(verdict "$B" "$WB" redirect)
+  stream_moves up && stream_moves down && verdict_above "$B" "$WB" redirect "$before" &&
+    receives_by "$B" "$WB" xdp
+}
+
+# ---- nothing happens by itself ------------------------------------------------------------------
+check "--dry-run says what would happen" shows "would be attached" ours "$B" attach u0 --dry-run
+check "--dry-run leaves nothing" nothing_is_left "$B" u0
+check "--dry-run holds nothing" figure_is "$B" "$WB" '.interfaces | length' 0
+
+# ---- in the middle of a transfer ----------------------------------------------------------------
+STREAM_RATE=5000000
+start_stream up "$A" "$B" 10.77.0.2
+start_stream down "$B" "$A" fd77::1
+for mode in native generic; do
+  check "$mode: attach" ours "$B" attach u0 --mode "$mode" --rx xdp
+  remember_objects "$B" u0
+  check "$mode: it runs in that mode" \
+    figure_is "$B" "$WB" '.interfaces[0].program.mode' "$mode"
+  if [[ $mode == native ]]; then
+    check "$mode: both streams go on, by XDP" moves_by_xdp
+    check "$mode: every chunk is accounted for" wait_for 10 chunks_are_conserved "$B" "$WB"
+  else # bulk comes in super-packets, which are the sockets'
+    check "$mode: both streams go on" eval 'stream_moves up && stream_moves down'
+  fi
+  check "$mode: a second attach by the same agent is refused" \
+    refuses 1 "holds u0 already" ours "$B" attach u0
+  check "$mode: detach" ours "$B" detach u0
+  check "$mode: both streams go on without it" eval 'stream_moves up && stream_moves down'
+  check "$mode: nothing is left" nothing_is_left "$B" u0
+done
+
+# ---- many times ---------------------------------------------------------------------------------
+a_bit_more() { wait_for 30 stream_beyond "$1" $(($(stream_at "$1") + 100000)); }
+cycle() {
+  ours "$B" attach u0 "$@" && remember_objects "$B" u0 && a_bit_more up && a_bit_more down &&
+    wait_for 10 verdict_above "$B" "$WB" redirect 50 &&
+    wait_for 10 chunks_are_conserved "$B" "$WB" && ours "$B" detach u0 && a_bit_more up
+}
+descriptors() { find "/proc/${WG_PID[$WB]}/fd" -type l | wc -l; }
+descriptors_are() { (($(descriptors) == $1)); }
+open_before=$(descriptors)
+cycles() {
+  local i
+  for i in {1..20}; do
+    echo "cycle $i"
+    cycle "${NATIVE[@]}" || return 1
+  done
+}
+check "attach, data, detach: 20 times" cycles
+check "nothing is left: program, map, link, pin, lock" nothing_is_left "$B" u0
+check "the agent has no more descriptors than before" wait_for 10 descriptors_are "$open_before"
+check "the stream from A is byte-exact" stop_stream up
+check "the stream from B is byte-exact" stop_stream down
+
+# ---- two agents ---------------------------------------------------------------------------------
+WC=${RUN}c
+genkeys c
+start_wg "$B" "$WC" "$UNDER_TEST"
+wg set "$WC" private-key "$TMP/c.key" listen-port 51821 peer "${PUB[a]}" \
+  endpoint 192.0.2.1:51820 allowed-ips 10.78.0.1/32
+wg set "$WA" peer "${PUB[c]}" endpoint 192.0.2.2:51821 allowed-ips 10.78.0.2/32
+address "$A" "$WA" 10.78.0.1/24
+address "$B" "$WC" 10.78.0.2/24
+ip -n "$B" link set "$WC" up
+check "two agents: one is to be named" refuses 1 "expected --to with one of" ours "$B" attach u0
+check "two agents: the error names the first" grep -q "$WB" "$TMP/refused"
+check "two agents: the error names the second" grep -q "$WC" "$TMP/refused"
+check "two agents: --to" ours "$B" attach u0 --to "$WB" "${NATIVE[@]}"
+check "the second agent is refused, and told who has it" \
+  refuses 1 "${WG_PID[$WB]}" ours "$B" attach u0 --to "$WC"
+check "the second agent holds nothing" figure_is "$B" "$WC" '.interfaces | length' 0
+check "the second agent's tunnel works by its socket" ping_ok "$A" 10.78.0.2
+check "the status says so" receives_by "$B" "$WC" socket
+check "the first one's tunnel works by XDP" ping_ok "$A" 10.77.0.2
+check "the status says so" receives_by "$B" "$WB" xdp
+check "the list names the interface" shows "attached: u0" ours "$B" attach --list
+stop_wg "$WC"
+
+# ---- the maps, for people -----------------------------------------------------------------------
+dump() { bpftool map dump pinned "$(pins_of "$B" u0)/$1" -p; }
+check "bpftool dumps the sessions with the names of their fields" shows '"slot"' dump xm_sessions
+check "bpftool dumps the statistics with theirs" shows '"packets"' dump xm_stats
+check "bpftool dumps the peers with their public keys" shows "${PUB[a]}" dump xm_peers
+
+# no_key_in_maps: no private or preshared key of either side is in any byte of any map.
+no_key_in_maps() {
+  local map
+  for map in "$(pins_of "$B" u0)"/xm_*; do
+    case ${map##*/} in xm_xsks | *link* | *program* | *prog*) continue ;; esac
+    bpftool -j map dump pinned "$map" >"$TMP/dump.json" || return 1
+    "$PYTHON" "$HERE/traffic.py" find-keys "$TMP/dump.json" "$TMP/a.key" "$TMP/b.key" "$TMP/psk" ||
+      return 1
+  done
+}
+finds_a_public_key() {
+  bpftool -j map dump pinned "$(pins_of "$B" u0)/xm_peers" >"$TMP/dump.json" &&
+    "$PYTHON" "$HERE/traffic.py" find-keys "$TMP/dump.json" "$TMP/a.pub"
+}
+wg genpsk >"$TMP/psk"
+wg set "$WA" peer "${PUB[b]}" preshared-key "$TMP/psk"
+wg set "$WB" peer "${PUB[a]}" preshared-key "$TMP/psk"
+echo "${PUB[a]}" >"$TMP/a.pub"
+check "a public key would be found in a dump" not finds_a_public_key
+check "no secret key is in any map" no_key_in_maps
+check "detach" ours "$B" detach u0
+check "nothing is left" nothing_is_left "$B" u0
+check "the tunnel works" ping_ok "$A" 10.77.0.2
+
+# ---- somebody else's program --------------------------------------------------------------------
+in_background "$B" "$PYTHON" "$HERE/traffic.py" foreign-xdp u0
+foreign=$LAST_PID
+wait_for 10 runs_a_program "$B" u0
+theirs=$(program_on "$B" u0)
+theirs_runs() { [[ $(program_on "$B" u0) == "$theirs" ]]; }
+check "a foreign program is there: attach is refused" refuses 1 refused ours "$B" attach u0 --mode native
+check "it still runs" theirs_runs
+check "--mode generic is refused as well, the kernel allows one mode" \
+  refuses 1 refused ours "$B" attach u0 --mode generic
+check "it still runs" theirs_runs
+check "detach leaves it alone" refuses 1 u0 ours "$B" detach u0
+check "it still runs" theirs_runs
+check "the tunnel works by the socket" ping_ok "$A" 10.77.0.2
+kill "$foreign"
+gone() { not runs_a_program "$B" u0; }
+wait_for 10 gone
+
+# ---- at the start -------------------------------------------------------------------------------
+stop_wg "$WB"
+start_wg "$B" "$WB" "$UNDER_TEST" --attach u0,mode=native,rx=xdp
+wg set "$WB" private-key "$TMP/b.key" listen-port "$PORT_B" peer "${PUB[a]}" \
+  preshared-key "$TMP/psk" endpoint 192.0.2.1:51820 allowed-ips 10.77.0.1/32,fd77::1/128
+address "$B" "$WB" 10.77.0.2/24 fd77::2/64
+ip -n "$B" link set "$WB" up
+check "--attach at the start: the tunnel works" ping_ok "$B" 10.77.0.1
+check "by XDP" wait_for 10 receives_by "$B" "$WB" xdp
+remember_objects "$B" u0
+stop_wg "$WB"
+check "an agent that ends leaves nothing" nothing_is_left "$B" u0
