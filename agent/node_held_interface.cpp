@@ -80,7 +80,6 @@ void HeldInterface::go_live(const SteeringTerms& terms) {
   beat();
   configure();
   queues_.start(attachment_->program());
-  queues_.beat(attachment_->program());
 }
 
 bool HeldInterface::detach(std::vector<AttachStep>& steps) {
@@ -219,7 +218,6 @@ void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
     }
   }
   if (!attachment_->in_place()) return lose_interface(Away::taken_off);
-  if (is_live_) queues_.beat(attachment_->program());
   if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts));
 }
 

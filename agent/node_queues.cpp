@@ -1,7 +1,6 @@
 #include "agent/node_queues.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <thread>
 #include <utility>
@@ -59,12 +58,6 @@ void QueueSockets::start(SteerProgram& program) {
     shared.worker = static_cast<std::uint32_t>(queue.worker);
     workers_[queue.worker]->add_socket(*queue.socket, &shared);
   }
-}
-
-void QueueSockets::beat(SteerProgram& program) const {
-  if (!queues_.empty() && queues_.front().started) return;
-  std::atomic_ref<__u64>(program.queues().front().heartbeat)
-      .store(monotonic(), std::memory_order_relaxed);
 }
 
 // Out of the map first: the program passes packets from then on, and the worker empties the ring.

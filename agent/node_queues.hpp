@@ -30,9 +30,6 @@ class QueueSockets {
   void open(SteerProgram& program, const XskOptions& options, std::uint32_t count);
   // Gives the new sockets to their workers, whose heartbeats begin.
   void start(SteerProgram& program);
-  // Beats for the first queue where it has no socket, and so no worker that does: the program drops
-  // nothing for an agent that is not heard of. To be called more often than heartbeats grow stale.
-  void beat(SteerProgram& program) const;
   // Takes back those of the queues from `first` on: packets pass to the kernel's socket, and what
   // has been redirected already is received.
   void close_from(SteerProgram& program, std::uint32_t first);

@@ -156,21 +156,6 @@ static __always_inline int steer(struct xdp_md *ctx)
 	return steer_message(ctx, config, &cursor, length - sizeof(*udp), port);
 }
 
-/* Whether the worker of this queue or of the first, which has one if any has, is heard of. What a
- * dead agent knew is no reason to drop: the port may be somebody else's by now.
- */
-static __always_inline bool agent_lives(const struct xdp_md *ctx)
-{
-	__u32 number = ctx->rx_queue_index;
-	const volatile struct xm_queue *queue = bpf_map_lookup_elem(&xm_queues, &number);
-
-	if (queue && is_fresh(queue->heartbeat))
-		return true;
-	number = 0;
-	queue = bpf_map_lookup_elem(&xm_queues, &number);
-	return queue && is_fresh(queue->heartbeat);
-}
-
 static __always_inline void count(const struct xdp_md *ctx, __u32 verdict)
 {
 	struct xm_stat *stat = bpf_map_lookup_elem(&xm_stats, &verdict);
@@ -197,10 +182,8 @@ static __always_inline int action_of(int verdict)
 SEC("xdp")
 int xm_steer(struct xdp_md *ctx)
 {
-	int verdict = steer(ctx);
+	const int verdict = steer(ctx);
 
-	if (action_of(verdict) == XDP_DROP && !agent_lives(ctx))
-		verdict = XM_VERDICT_pass_stale_heartbeat;
 	count(ctx, verdict);
 	return action_of(verdict);
 }

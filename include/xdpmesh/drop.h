@@ -57,7 +57,7 @@ enum xm_drop {
 /* Every way in which a packet leaves the XDP program, once. X(name, action, text): the enumerator
  * is XM_VERDICT_<name>, the index into xm_stats; the program returns XDP_<action>. The verdicts
  * whose action is DROP are drop reasons above: unknown_index, counter_too_old, counter_replayed,
- * handshake_bad_mac1; nothing is dropped when no worker is heard of. Append only.
+ * handshake_bad_mac1. Append only.
  */
 /* clang-format off */
 #define XM_VERDICTS(X)                                                                                \

@@ -29,20 +29,8 @@ class SteerOracle {
     for (const auto& key : world.mac1_keys) checkers_.emplace_back(key.key, random_);
   }
 
-  // An xm_verdict. Nothing is dropped for an agent that is not heard of.
+  // An xm_verdict.
   [[nodiscard]] std::uint32_t verdict(Bytes frame) const {
-    const std::uint32_t living = verdict_of_living(frame);
-    const bool drops = living == XM_VERDICT_drop_unknown_index ||
-                       living == XM_VERDICT_drop_counter_too_old ||
-                       living == XM_VERDICT_drop_counter_replayed ||
-                       living == XM_VERDICT_drop_bad_mac1;
-    return drops && world_.beat != Beat::fresh ? XM_VERDICT_pass_stale_heartbeat : living;
-  }
-
- private:
-  using AddressKey = std::vector<std::uint8_t>;
-
-  [[nodiscard]] std::uint32_t verdict_of_living(Bytes frame) const {
     if (!world_.configured) return XM_VERDICT_pass_not_configured;
     // The type stands behind the addresses and at most two tags of four bytes.
     std::size_t at = 12;
@@ -56,6 +44,9 @@ class SteerOracle {
     const Bytes packet = frame.subspan(at + 2);
     return type == 0x0800 ? ipv4(packet, frame.size()) : ipv6(packet, frame.size());
   }
+
+ private:
+  using AddressKey = std::vector<std::uint8_t>;
 
   static AddressKey address_key(const std::string& text) {
     std::uint8_t bytes[16];
