@@ -12,7 +12,8 @@ fi
 MACHINE_SYS=1
 
 PINS=/sys/fs/bpf/xdp-mesh
-NATIVE=(--mode native --rx xdp) GENERIC=(--mode generic --rx xdp)
+# shellcheck disable=SC2034 # the scripts
+NATIVE=(--mode native --rx xdp)
 
 setup_xdp() { setup bpftool jq nsenter "$@"; }
 
