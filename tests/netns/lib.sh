@@ -99,6 +99,7 @@ wait_for() {
   until "$@" >"$TMP/wait.out" 2>&1; do
     if ((SECONDS >= deadline)); then
       printf 'never became true: %s\n' "$*" >&2
+      tail -n 20 "$TMP/wait.out" >&2
       return 1
     fi
     sleep 0.05

@@ -81,14 +81,15 @@ kill -STOP "${WG_PID[$WB]}"
 check "SIGSTOP: data messages pass once the heartbeat is stale" \
   wait_for 20 pinned_above "$B" u0 pass_stale_heartbeat "$stale"
 check "SIGSTOP: what is beside the tunnel goes on" beside_moves
-sleep 3
+check "SIGSTOP: detach is refused, and says who has the interface" \
+  refuses 1 "process ${WG_PID[$WB]}" ours "$B" detach u0
 kill -CONT "${WG_PID[$WB]}"
 check "SIGCONT: the stream goes on" stream_moves through
 redirected=$(verdict "$B" "$WB" redirect)
 check "SIGCONT: it is redirected again" \
   wait_for 10 verdict_above "$B" "$WB" redirect "$((redirected + 100))"
-check "SIGCONT: every chunk is accounted for" wait_for 10 chunks_are_conserved "$B" "$WB"
 check "the stream through the tunnel is byte-exact" stop_stream through
+check "SIGCONT: every chunk is accounted for" wait_for 30 chunks_are_conserved "$B" "$WB"
 
 # ---- another successor --------------------------------------------------------------------------
 # What the dead agent's program knows is of no use to whoever has the port now: it must not drop.
@@ -110,6 +111,21 @@ else
   note "wireguard-go is not installed: not tried as a successor"
 fi
 
+# ---- without the machine's bpffs ------------------------------------------------------------------
+# The pins are in a bpffs of the agent's own mount namespace, and go with it.
+ours "$B" detach u0 >/dev/null # what unrelated successors left alone
+MACHINE_SYS='' start_b
+check "own bpffs: the tunnel works" ping_ok "$B" 10.77.0.1
+check "own bpffs: by XDP" wait_for 10 receives_by "$B" "$WB" xdp
+kill_b
+program_is_gone() { not runs_a_program "$B" u0; }
+check "own bpffs, killed: the program goes by itself" wait_for 10 program_is_gone
+check "own bpffs, killed: data messages come to the kernel" passes "$(counted "$B" data)"
+MACHINE_SYS='' start_b
+check "own bpffs, restarted: the tunnel works" ping_ok "$B" 10.77.0.1
+check "own bpffs, restarted: by XDP" wait_for 10 receives_by "$B" "$WB" xdp
+stop_wg "$WB"
+
 # ---- removed ------------------------------------------------------------------------------------
 start_b
 check "the tunnel works" ping_ok "$B" 10.77.0.1
@@ -121,3 +137,10 @@ check "a second detach has nothing to do" refuses 1 u0 ours "$B" detach u0
 touch "$TMP/flood.end"
 check "the TCP stream to B beside it all is byte-exact" stop_stream beside_up
 check "the TCP stream from B beside it all is byte-exact" stop_stream beside_down
+
+start_b
+check "the tunnel works" ping_ok "$B" 10.77.0.1
+kill_b
+ip -n "$B" link del u0
+check "killed, and the interface deleted: detach" ours "$B" detach u0
+check "nothing is left: program, map, link, pin, lock" nothing_is_left "$B" u0
