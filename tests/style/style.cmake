@@ -11,4 +11,6 @@ add_test(NAME style.format COMMAND ${style}/format.sh)
 add_test(NAME style.tidy COMMAND ${Python3_EXECUTABLE} ${style}/clang_tidy.py
   ${PROJECT_BINARY_DIR})
 add_test(NAME style.shellcheck COMMAND ${style}/shellcheck.sh)
+add_test(NAME style.systemd_unit COMMAND ${style}/systemd_unit.sh)
 set_tests_properties(style.headers style.tidy PROPERTIES TIMEOUT 1200 PROCESSORS 2)
+set_tests_properties(style.systemd_unit PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")
