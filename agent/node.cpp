@@ -36,6 +36,7 @@ int run_node(const NodeOptions& options, const std::function<void(const Status&)
 
 void Node::run() {
   follow_link(moment());
+  service_.ready();
   bool more = false;
   while (!stopping_) {
     wake_->arm();
@@ -48,7 +49,9 @@ void Node::run() {
     for (const Poller::Ready& event : events) serve(event.token, at);
     more = core_->turn(at);
     tend_sockets(at);
+    tend_pulse(at.now);
   }
+  service_.stopping();
   log::info("stopped");
 }
 
@@ -56,6 +59,7 @@ Instant Node::next_wake_up() const {
   const Instant now = clock_.now();
   Instant next = std::min(
       {engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_, steering_->due()});
+  if (pulse_) next = std::min({next, pulse_->due(), service_.due()});
   if (sockets_wait_) next = std::min(next, now + kReapInterval);
   if (link_->interval() != Duration::max()) next = std::min(next, now + link_->interval());
   return next;
@@ -73,6 +77,8 @@ void Node::serve(Poller::Token token, const Moment& at) {
       return uapi_->dispatch(at.now);
     case node_token::kControl:
       return control_->dispatch(at.now);
+    case node_token::kMetrics:
+      return metrics_->dispatch(at.now);
     default:
       return;  // the bell: the turn that follows is the answer
   }
@@ -236,6 +242,14 @@ void Node::tend_sockets(const Moment& at) {
     log::info("TUN device was deleted: stopping");
     stopping_ = true;
   }
+}
+
+// The service manager hears of us only while every worker's loop turns; that ours does, it hears by
+// this.
+void Node::tend_pulse(Instant now) {
+  if (!pulse_) return;
+  pulse_->take(now);
+  if (service_.due() <= now) service_.beat(now, pulse_->fault(now).empty());
 }
 
 void Node::rank_peers() {

@@ -11,6 +11,7 @@
 #include "agent/crypto/random.hpp"
 #include "agent/ctl/control_server.hpp"
 #include "agent/ctl/controller.hpp"
+#include "agent/ctl/metrics_server.hpp"
 #include "agent/ctl/node_options.hpp"
 #include "agent/ctl/uapi_server.hpp"
 #include "agent/io/link_watcher.hpp"
@@ -20,6 +21,8 @@
 #include "agent/io/tun_device.hpp"
 #include "agent/node_busy.hpp"
 #include "agent/node_core.hpp"
+#include "agent/node_pulse.hpp"
+#include "agent/node_service.hpp"
 #include "agent/node_sockets.hpp"
 #include "agent/node_steering.hpp"
 #include "agent/path/worker.hpp"
@@ -72,6 +75,7 @@ class Node final : public Controller {
   [[nodiscard]] Status open_watchers();
   [[nodiscard]] Status open_servers();
   [[nodiscard]] Status attach_interfaces();
+  [[nodiscard]] Status show_health();
 
   // node.cpp
   void serve(Poller::Token token, const Moment& at);
@@ -86,6 +90,7 @@ class Node final : public Controller {
   void tend_sockets(const Moment& at);
   void rank_peers();
   void tell_steering();
+  void tend_pulse(Instant now);
   [[nodiscard]] UdpOptions udp_options() const;
   [[nodiscard]] Moment moment() const { return {clock_.now(), clock_.wall()}; }
 
@@ -121,6 +126,9 @@ class Node final : public Controller {
   std::optional<NetworkWatcher> network_;
   std::unique_ptr<UapiServer> uapi_;
   std::unique_ptr<ControlServer> control_;
+  ServiceManager service_;
+  std::unique_ptr<Pulse> pulse_;  // null where nobody asks whether the loops turn
+  std::unique_ptr<MetricsServer> metrics_;
   Fd signals_;
 
   // Configuration and state.

@@ -60,6 +60,7 @@ Result<std::unique_ptr<Node>> Node::create(const NodeOptions& options) {
   if (Status opened = node->open_watchers(); !opened) return opened.error();
   if (Status opened = node->open_servers(); !opened) return opened.error();
   if (Status attached = node->attach_interfaces(); !attached) return attached.error();
+  if (Status shown = node->show_health(); !shown) return shown.error();
   return node;
 }
 
@@ -176,6 +177,23 @@ Status Node::attach_interfaces() {
     return Error{"cannot attach to " + request.interface + reason, EIO};
   }
   return {};
+}
+
+// To the service manager, and by HTTP.
+Status Node::show_health() {
+  if (!service_.wants_beats() && !plan_.options.metrics.is_set()) return {};
+  std::vector<Pulse::Loop> loops;
+  for (const auto& worker : workers_) {
+    Worker* const asked = worker.get();
+    loops.push_back({[asked] { return asked->ping(); }, [asked] { return asked->released(); }});
+  }
+  pulse_ = std::make_unique<Pulse>(std::move(loops));
+  if (!plan_.options.metrics.is_set()) return {};
+  auto metrics = MetricsServer::open(plan_.options.metrics, *this,
+                                     [this] { return pulse_->fault(clock_.now()); });
+  if (!metrics) return metrics.error();
+  metrics_ = std::move(*metrics);
+  return poller_.add(metrics_->fd(), node_token::kMetrics);
 }
 
 }  // namespace xm

@@ -11,5 +11,6 @@ inline constexpr Poller::Token kLink = 2;
 inline constexpr Poller::Token kNetwork = 3;
 inline constexpr Poller::Token kUapi = 4;
 inline constexpr Poller::Token kControl = 5;
+inline constexpr Poller::Token kMetrics = 6;
 
 }  // namespace xm::node_token

@@ -11,6 +11,8 @@ pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing>=2.3)
 pkg_check_modules(tomlplusplus REQUIRED IMPORTED_TARGET tomlplusplus>=3.3)
 pkg_check_modules(libbpf REQUIRED IMPORTED_TARGET libbpf>=1.0)
 pkg_check_modules(libxdp REQUIRED IMPORTED_TARGET libxdp>=1.3)
+pkg_check_modules(libsystemd REQUIRED IMPORTED_TARGET libsystemd)
+pkg_check_modules(prometheus REQUIRED IMPORTED_TARGET prometheus-cpp-core>=1.0)
 
 # What agent/crypto is built on. IPsec-MB exists for x86-64 alone and is optional.
 add_library(xm_dep_crypto INTERFACE)

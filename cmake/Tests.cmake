@@ -53,7 +53,8 @@ set_source_files_properties(tests/unit/peer/allowed_ips_test.cpp tests/unit/peer
 # Only where files are read: elsewhere the folder's name would keep ccache from serving two clones.
 file(GLOB readers CONFIGURE_DEPENDS tests/unit/bench/*_test.cpp tests/unit/mesh/*_test.cpp)
 set_property(SOURCE ${readers} tests/unit/noise/fuzz_corpus_test.cpp
-  tests/unit/ctl/status_schema_test.cpp tests/bpf/budget_test.cpp
+  tests/unit/ctl/status_schema_test.cpp tests/unit/ctl/metrics_test.cpp
+  tests/bpf/budget_test.cpp
   APPEND PROPERTY COMPILE_DEFINITIONS XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 file(GLOB_RECURSE unit CONFIGURE_DEPENDS tests/unit/*_test.cpp)
 if(XM_TSAN)

@@ -51,6 +51,8 @@ CONFINED = [
     (re.compile(r"xdp/libxdp\.h"), {"loader"}),
     (re.compile(r"libmnl/"), {"agent/io", "loader"}),
     (re.compile(r"(liburing\.h|liburing/)"), {"agent/io"}),
+    (re.compile(r"systemd/"), {"agent/node"}),
+    (re.compile(r"prometheus/"), {"agent/ctl"}),
 ]
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')

@@ -16,7 +16,7 @@ _xdp_mesh_interfaces() {
 }
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --attach --control-group --help'
+  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --attach --control-group --metrics --help'
   local attach='--mode --rx --queues --zerocopy --chunks --rx-ring --fill-ring --chunk-size --busy-poll'
   local bench='aead path --rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
   local engines='ipsec-mb boringssl openssl libsodium af-alg'
@@ -42,6 +42,7 @@ _xdp_mesh() {
     --chunk-size) words='auto 2048 4096' ;;
     --to) words=$(_xdp_mesh_agents) ;;
     --attach) words=$(_xdp_mesh_interfaces) ;;
+    --metrics) words='127.0.0.1:9586 [::1]:9586' ;;
     --control-group) COMPREPLY=($(compgen -g -- "$current")); return ;;
     --workers|--busy-poll|--mtu|--chunks) return ;;
     *)
@@ -145,6 +146,7 @@ _xdp_mesh() {
     '--log-level[how much to log]:level:(silent error info verbose)'
     '*--attach[attach to a network interface]:interface:_xdp_mesh_interfaces'
     '--control-group[may use the control socket]:group:_groups'
+    '--metrics[serve metrics and health by HTTP]:address\:port:(127.0.0.1\:9586)'
     '(-h --help)'{-h,--help}'[print help]'
   )
   case ${words[2]} in
@@ -268,6 +270,7 @@ complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'
 complete -c xdp-mesh -n $start -x -l attach -a '(__xdp_mesh_interfaces)' -d 'Attach to a network interface'
 complete -c xdp-mesh -n $start -x -l control-group -a '(__fish_complete_groups)' -d 'May use the control socket'
+complete -c xdp-mesh -n $start -x -l metrics -a '127.0.0.1:9586' -d 'Serve metrics and health by HTTP'
 set -l attach '__fish_seen_subcommand_from attach doctor'
 complete -c xdp-mesh -n $attach -x -l mode -a 'auto native generic' -d 'Where the kernel runs the program'
 complete -c xdp-mesh -n $attach -x -l rx -a 'auto xdp socket' -d 'How data messages come'

@@ -59,6 +59,7 @@ struct StartArguments {
   std::string log_level;
   std::vector<std::string> attach;
   std::string control_group;
+  std::string metrics;
 };
 
 // The same check without its text in the help, where the description says it better.
@@ -119,6 +120,11 @@ void add_more_start_options(CLI::App& app, StartArguments& start) {
                  "This group's members may use the control socket\n"
                  "too, which is root's power over the tunnel")
       ->type_name("GROUP");
+  app.add_option("--metrics", start.metrics,
+                 "Serve /metrics for Prometheus, /healthz and /readyz\n"
+                 "by HTTP here, as 127.0.0.1:9586. Unencrypted, for\n"
+                 "whoever reaches it: public keys, allowed IPs, counts")
+      ->type_name("ADDRESS:PORT");
 }
 
 std::optional<LogLevel> parse_log_level(std::string_view name) {
@@ -191,6 +197,14 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
   node.busy_poll_microseconds = arguments.busy_poll;
   if (arguments.mtu != 0) node.mtu = arguments.mtu;
   node.control_group = arguments.control_group;
+  if (!arguments.metrics.empty()) {
+    const auto address = Endpoint::parse(arguments.metrics);
+    if (!address || address->port == 0) {
+      return wrong_use("--metrics: expected an address and a port, as 127.0.0.1:9586, got '" +
+                       arguments.metrics + "'");
+    }
+    node.metrics = *address;
+  }
   for (const std::string& word : arguments.attach) {
     auto request = parse_attach_word(word);
     if (!request) return wrong_use("--attach " + word + ": " + request.error().what);

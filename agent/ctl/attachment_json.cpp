@@ -29,22 +29,6 @@ std::string_view queue_mode_name(xm_queue_mode mode) {
   return "none";
 }
 
-std::string_view state_name(InterfaceState state) {
-  switch (state) {
-    case InterfaceState::down:
-      return "down";
-    case InterfaceState::gone:
-      return "gone";
-    case InterfaceState::rebinding:
-      return "rebinding";
-    case InterfaceState::socket:
-      return "socket";
-    case InterfaceState::up:
-      break;
-  }
-  return "up";
-}
-
 Json to_json(const ProgramStatus& program) {
   Json got = nullptr;
   if (program.got != AttachMode::automatic) {
@@ -102,7 +86,7 @@ Json to_json(const AttachmentStatus& attachment) {
           {"ifindex", attachment.ifindex},
           {"driver", attachment.driver},
           {"mtu", attachment.mtu},
-          {"state", state_name(attachment.state)},
+          {"state", interface_state_name(attachment.state)},
           {"state_reason", attachment.state_reason},
           {"mode", attach_mode_name(attachment.mode)},
           {"program", to_json(attachment.program)},
@@ -121,6 +105,22 @@ Json to_json(const AttachmentStatus& attachment) {
 }
 
 }  // namespace
+
+std::string_view interface_state_name(InterfaceState state) {
+  switch (state) {
+    case InterfaceState::down:
+      return "down";
+    case InterfaceState::gone:
+      return "gone";
+    case InterfaceState::rebinding:
+      return "rebinding";
+    case InterfaceState::socket:
+      return "socket";
+    case InterfaceState::up:
+      break;
+  }
+  return "up";
+}
 
 Json steps_to_json(const std::vector<AttachStep>& steps) {
   Json list = Json::array();

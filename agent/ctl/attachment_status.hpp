@@ -65,6 +65,9 @@ enum class InterfaceState : std::uint8_t {
   socket,     // data messages come by the UDP socket, although AF_XDP was wanted
 };
 
+// The state's name, as in the JSON.
+[[nodiscard]] std::string_view interface_state_name(InterfaceState state);
+
 // An interface that the agent has attached to.
 struct AttachmentStatus {
   std::string name;  // as it is called now

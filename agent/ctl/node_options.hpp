@@ -10,6 +10,7 @@
 #include "agent/ctl/attach.hpp"
 #include "agent/io/io_choice.hpp"
 #include "agent/path/handoff.hpp"
+#include "xdpmesh/addr.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
@@ -35,6 +36,7 @@ struct NodeOptions {
 
   std::string uapi_directory = "/var/run/wireguard";
   std::string control_directory = "/run/xdp-mesh";
+  Endpoint metrics;           // where metrics and health are served by HTTP; not set: nowhere
   std::string control_group;  // name or number: may use the control socket too; empty: nobody
 };
 

@@ -79,7 +79,10 @@ StreamServer::~StreamServer() {
 
 Result<std::unique_ptr<StreamServer>> StreamServer::open(StreamServerOptions options) {
   std::unique_ptr<StreamServer> server(new StreamServer(std::move(options)));
-  if (server->options_.adopt_fd) {
+  server->open_to_all_ = server->options_.adopt_fd || server->options_.tcp;
+  if (server->options_.tcp) {
+    server->listener_ = std::move(server->options_.tcp);
+  } else if (server->options_.adopt_fd) {
     auto adopted = adopt_unix_listener(*server->options_.adopt_fd);
     if (!adopted) return adopted.error();
     server->listener_ = std::move(adopted).value();
@@ -213,7 +216,7 @@ void StreamServer::resume_accepting(Instant now) {
 // The mode of the socket says the same; this holds when someone has changed it by mistake. Whoever
 // made an adopted socket has decided for itself.
 bool StreamServer::may_connect(int fd) const {
-  if (options_.adopt_fd) return true;
+  if (open_to_all_) return true;
   ucred peer{};
   socklen_t length = sizeof peer;
   if (::getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &length) < 0) return false;

@@ -1,5 +1,5 @@
-// A Unix stream socket with several clients at once, none of which can hold up another or the
-// thread: the part that the configuration socket and the control socket have in common.
+// A stream socket with several clients at once, none of which can hold up another or the thread:
+// the part that the configuration socket, the control socket and the metrics have in common.
 //
 // It keeps its own epoll instance, so its owner watches one descriptor and calls dispatch() when
 // that is readable. Per client: at most 64 KB of input is held, one reply is under way at a time,
@@ -50,6 +50,8 @@ struct StreamServerOptions {
   // A socket that already listens, used instead; taken over in any case. Directory and name are
   // then not used.
   std::optional<int> adopt_fd;
+  // A TCP socket that already listens, used instead; who may connect is then the network's affair.
+  Fd tcp;
   std::function<std::unique_ptr<Dialogue>()> make_dialogue;
   // Whether deleted() is kept up to date.
   bool watch_path = false;
@@ -106,6 +108,7 @@ class StreamServer {
   std::string path_;
   dev_t device_ = 0;  // of the socket's directory entry, to know it again
   ino_t inode_ = 0;
+  bool open_to_all_ = false;  // somebody else decides who may connect
   bool deleted_ = false;
   Instant accepting_from_;  // paused until then; never: not paused
   ClientId next_id_ = 0;

@@ -47,6 +47,9 @@ class Worker {
   // The worker empties `socket` once more and lets go of it: the socket may be destroyed when
   // released() has reached the ticket that is returned, and no SendPath names it any more.
   [[nodiscard]] std::uint64_t remove_socket(DatagramSocket& socket);
+  // Asks for nothing but an answer: released() reaches the ticket as soon as the worker's loop
+  // turns.
+  [[nodiscard]] std::uint64_t ping() { return command({}); }
   [[nodiscard]] std::uint64_t released() const { return done_.load(std::memory_order_acquire); }
 
   [[nodiscard]] ControlPort& port() { return port_; }

@@ -11,4 +11,8 @@ add_test(NAME style.format COMMAND ${style}/format.sh)
 add_test(NAME style.tidy COMMAND ${Python3_EXECUTABLE} ${style}/clang_tidy.py
   ${PROJECT_BINARY_DIR})
 add_test(NAME style.shellcheck COMMAND ${style}/shellcheck.sh)
+add_test(NAME style.systemd_unit COMMAND ${style}/systemd_unit.sh)
+add_test(NAME style.kubernetes COMMAND /usr/bin/python3 ${style}/kubernetes.py ${PROJECT_SOURCE_DIR})
+add_test(NAME style.man COMMAND ${style}/man.sh $<TARGET_FILE:xdp-mesh>)
 set_tests_properties(style.headers style.tidy PROPERTIES TIMEOUT 1200 PROCESSORS 2)
+set_tests_properties(style.systemd_unit style.kubernetes style.man PROPERTIES SKIP_REGULAR_EXPRESSION "skipped: ")

@@ -34,6 +34,7 @@ class SocketClient {
     REQUIRE(connected.ok());
     fd_ = std::move(connected).value();
   }
+  explicit SocketClient(Fd connected) : fd_(std::move(connected)) {}
 
   // Returns how much the kernel took.
   std::size_t send(std::string_view text) const {
@@ -47,8 +48,8 @@ class SocketClient {
     std::string text;
     std::array<char, 65536> piece;
     while (text.size() < limit) {
-      const ssize_t got =
-          ::recv(fd_.get(), piece.data(), std::min(piece.size(), limit - text.size()), 0);
+      const ssize_t got = ::recv(fd_.get(), piece.data(),
+                                 std::min(piece.size(), limit - text.size()), MSG_DONTWAIT);
       if (got == 0) closed_ = true;
       if (got < 0 && errno != EAGAIN) closed_ = true;
       if (got <= 0) return text;
