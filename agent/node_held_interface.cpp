@@ -217,7 +217,12 @@ void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
       note({"pins follow the new name", false, renamed.error().what});
     }
   }
-  if (!attachment_->in_place()) return lose_interface(Away::taken_off);
+  if (!attachment_->in_place()) {
+    // The kernel takes the name away first, then the program: a second look tells a deletion.
+    const bool is_there = if_indextoname(attachment_->ifindex(), buffer.data()) != nullptr;
+    return lose_interface(is_there ? Away::taken_off : Away::deleted);
+  }
+  if (!is_live_) return;  // on its way off: a detach() that waits for a worker
   if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts));
 }
 
@@ -261,12 +266,13 @@ void HeldInterface::bind_and_note() {
   for (AttachStep& step : steps) note(std::move(step));
 }
 
-// The program is off the interface already; the sockets and pins are left to remove.
+// The program is off the interface already; the sockets and pins are left to remove. Workers write
+// their heartbeats to the program's map until they have let go of its sockets: as long it stays.
 void HeldInterface::lose_interface(Away how) {
-  away_ = how;
   is_live_ = false;
   queues_.close_from(attachment_->program(), 0);
-  (void)queues_.settle();
+  if (!queues_.settle()) return;  // the next look tries again
+  away_ = how;
   if (Status detached = attachment_->detach(); !detached) {
     log::error("leaving " + name() + ": " + detached.error().what);
   }
