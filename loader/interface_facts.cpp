@@ -37,20 +37,38 @@ std::string_view without_label(std::string_view name) {
   return name.substr(0, name.find(':'));
 }
 
+std::optional<IpAddress> address_in(const ifaddrs& entry) {
+  if (entry.ifa_addr == nullptr) return std::nullopt;
+  sockaddr_storage address{};
+  const int family = entry.ifa_addr->sa_family;
+  if (family != AF_INET && family != AF_INET6) return std::nullopt;
+  std::memcpy(&address, entry.ifa_addr,
+              family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+  return Endpoint::from_sockaddr(address).address;
+}
+
+bool is_link_local(const IpAddress& address) {
+  return address.is_v6() && address.octets[0] == 0xfe && (address.octets[1] & 0xc0) == 0x80;
+}
+
+// Without the link-local ones that another interface has too. A bridge and its port, or a VLAN and
+// what it lies on, have one MAC and so one such address: a packet to it is the upper one's, whose
+// tag a driver may have taken off before the program could see it.
 std::vector<IpAddress> addresses_of(std::string_view interface) {
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return {};
   const std::unique_ptr<ifaddrs, FreeAddresses> owner(list);
   std::vector<IpAddress> found;
+  std::vector<IpAddress> elsewhere;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || without_label(entry->ifa_name) != interface) continue;
-    sockaddr_storage address{};
-    const int family = entry->ifa_addr->sa_family;
-    if (family != AF_INET && family != AF_INET6) continue;
-    std::memcpy(&address, entry->ifa_addr,
-                family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
-    found.push_back(Endpoint::from_sockaddr(address).address);
+    const auto address = address_in(*entry);
+    if (!address) continue;
+    const bool is_here = without_label(entry->ifa_name) == interface;
+    (is_here ? found : elsewhere).push_back(*address);
   }
+  std::erase_if(found, [&](const IpAddress& address) {
+    return is_link_local(address) && std::ranges::find(elsewhere, address) != elsewhere.end();
+  });
   return found;
 }
 

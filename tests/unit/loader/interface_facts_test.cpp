@@ -60,6 +60,26 @@ LoaderFacts good_loader() {
 
 }  // namespace
 
+TEST_CASE("a link-local address that another interface has too is nobody's") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    REQUIRE(add_address("xmv0", "", "fe80::1"));
+    REQUIRE(add_address("xmv0", "", "fe80::2"));
+    REQUIRE(add_address("xmv1", "", "fe80::1"));
+    REQUIRE(add_address("xmv0", "", "2001:db8::1"));
+    REQUIRE(add_address("xmv1", "", "2001:db8::1"));
+    const auto facts = interface_facts("xmv0", lab.places);
+    REQUIRE(facts.ok());
+    const auto has = [&](const char* text) {
+      return std::ranges::find(facts.value().addresses, *IpAddress::parse(text)) !=
+             facts.value().addresses.end();
+    };
+    CHECK_FALSE(has("fe80::1"));
+    CHECK(has("fe80::2"));
+    CHECK(has("2001:db8::1"));
+  });
+}
+
 TEST_CASE("the facts of a veth: driver, queues, MTU, addresses of all labels, no program") {
   XM_NEEDS_NAMESPACES();
   in_lab([](LoaderLab&) {
