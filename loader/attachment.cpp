@@ -3,7 +3,9 @@
 #include <net/if.h>
 
 #include <cerrno>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "loader/attacher.hpp"
@@ -14,8 +16,27 @@
 namespace xm {
 namespace {
 
+// Whether a living agent uses these maps on another interface than `ifindex`: the one that died may
+// have held several, each with pins of the same maps, and one of them has an heir already.
+bool have_living_owner(const SharedMaps::Descriptors& maps, std::uint32_t ifindex,
+                       const Bpffs& bpffs, const Places& places) {
+  const std::uint32_t sessions = map_id(maps.sessions.get());
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(bpffs.directory, error), end;
+       !error && entry != end; entry.increment(error)) {
+    const Pins pins(entry->path().string());
+    const auto identity = pins.identity();
+    if (!identity || identity->ifindex == ifindex) continue;
+    if (identity->network_namespace != network_namespace_inode()) continue;
+    if (map_id(pins.open("xm_sessions").get()) != sessions) continue;
+    if (!InterfaceLock::owner(places.run, identity->ifindex).empty()) return true;
+  }
+  return false;
+}
+
 // Everything passes first, then the sessions go: none of them lives without its agent.
-std::optional<SharedMaps> inherit(const Pins& pins, std::uint32_t ifindex, std::uint32_t slots) {
+std::optional<SharedMaps> inherit(const Pins& pins, std::uint32_t ifindex, std::uint32_t slots,
+                                  const Bpffs& bpffs, const Places& places) {
   const auto ours = are_pins_of(pins, ifindex);
   const auto identity = pins.identity();
   auto found = pins.shared_maps(slots);
@@ -23,6 +44,7 @@ std::optional<SharedMaps> inherit(const Pins& pins, std::uint32_t ifindex, std::
   if (!ours || !ours.value() || !found || !own || identity->abi_version != XM_ABI_VERSION) {
     return std::nullopt;
   }
+  if (have_living_owner(*found, ifindex, bpffs, places)) return std::nullopt;
   auto maps = SharedMaps::adopt(*std::move(found), slots);
   auto config = MapMemory<xm_config>::map(own->config.get(), 1, "xm_config");
   auto queues = MapMemory<xm_queue>::map(own->queues.get(), XM_MAX_QUEUES, "xm_queues");
@@ -101,7 +123,7 @@ Result<SharedMaps> Attachment::inherit_shared_maps(std::uint32_t slots,
     auto lock = InterfaceLock::take(places.run, ifindex, interface);
     if (!lock) continue;
     const auto pins = existing_pins(*bpffs, interface, ifindex);
-    auto maps = pins ? inherit(*pins, ifindex, slots) : std::nullopt;
+    auto maps = pins ? inherit(*pins, ifindex, slots, *bpffs, places) : std::nullopt;
     lock->remove();
     if (maps) return *std::move(maps);
   }

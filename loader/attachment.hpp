@@ -41,7 +41,8 @@ struct AttachOptions {
 class Attachment {
  public:
   // The shared maps of an agent that died on one of `interfaces`, emptied, when they have this ABI
-  // and size; else fresh ones. An interface that a living agent owns is not looked at.
+  // and size; else fresh ones. An interface that a living agent owns is not looked at, and maps
+  // that one uses on another interface are left to it.
   [[nodiscard]] static Result<SharedMaps> inherit_shared_maps(
       std::uint32_t slots, std::span<const std::string> interfaces, const Places& places = {});
 

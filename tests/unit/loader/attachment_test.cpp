@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "loader/attached_programs.hpp"
+#include "loader/pins.hpp"
 #include "probe.skel.h"
 #include "tests/unit/loader/lab.hpp"
 #include "xdpmesh/network_namespace.hpp"
@@ -287,6 +288,38 @@ TEST_CASE("after a death the same program's link and maps are adopted, and hold 
     CHECK(heir.in_place());
     CHECK(heir.detach().ok());
     CHECK(programs_on("xmv0").empty());
+    CHECK(files(lab).empty());
+  });
+}
+
+TEST_CASE("of an agent that died on two interfaces one heir gets the maps, and keeps them") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    std::uint32_t sessions = 0;
+    {
+      const SharedMaps shared = maps();
+      sessions = map_id(shared.sessions_fd());
+      Attachment first = attach(shared, lab.options("xmv0"));
+      Attachment second = attach(shared, lab.options("xmv1"));
+      first.program().config().abi_version = XM_ABI_VERSION;
+      second.program().config().abi_version = XM_ABI_VERSION;
+    }
+    auto heirs = Attachment::inherit_shared_maps(16, std::vector<std::string>{"xmv0"}, lab.places);
+    REQUIRE(heirs.ok());
+    CHECK(map_id(heirs->sessions_fd()) == sessions);
+    Attachment heir = attach(*heirs, lab.options("xmv0"));
+    REQUIRE(heirs->put_session(77, {1, XM_SESSION_LIVE, 1}).ok());
+
+    // Another agent, on the interface that the dead one held besides.
+    auto others = Attachment::inherit_shared_maps(16, std::vector<std::string>{"xmv1"}, lab.places);
+    REQUIRE(others.ok());
+    CHECK(map_id(others->sessions_fd()) != sessions);
+    Attachment other = attach(*others, lab.options("xmv1"));
+    const std::uint32_t index = 77;
+    xm_session session{};
+    CHECK(bpf_map_lookup_elem(heirs->sessions_fd(), &index, &session) == 0);
+    CHECK(heir.detach().ok());
+    CHECK(other.detach().ok());
     CHECK(files(lab).empty());
   });
 }
