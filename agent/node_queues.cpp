@@ -1,5 +1,9 @@
 #include "agent/node_queues.hpp"
 
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <thread>
@@ -13,6 +17,18 @@ namespace {
 
 constexpr int kSettleRounds = 1000;
 constexpr std::chrono::milliseconds kSettlePause{1};
+// Longer than a driver's turn, in which it runs the program over some packets and then hands on what
+// was redirected.
+constexpr std::chrono::milliseconds kDriversTurn{20};
+
+// Returns when every driver's turn that may have seen a socket in xm_xsks has ended: its packets are
+// in the socket's ring then, and not lost with it. membarrier(2) waits for an RCU grace period; a
+// kernel with nohz_full and some sandboxes refuse it.
+void outwait_drivers() {
+  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) {
+    std::this_thread::sleep_for(kDriversTurn);
+  }
+}
 
 std::uint64_t lost_by(const XskSocket& socket) {
   const XskStatistics statistics = socket.statistics();
@@ -62,13 +78,18 @@ void QueueSockets::start(SteerProgram& program) {
 
 // Out of the map first: the program passes packets from then on, and the worker empties the ring.
 void QueueSockets::close_from(SteerProgram& program, std::uint32_t first) {
+  bool some_started = false;
   for (std::uint32_t number = first; number < queues_.size(); ++number) {
-    Queue& queue = queues_[number];
-    if (queue.socket == nullptr) continue;
+    if (queues_[number].socket == nullptr) continue;
     if (Status cleared = program.clear_socket(number); !cleared) {
       log::verbose(cleared.error().what);
     }
     program.queues()[number].mode = XM_QUEUE_NONE;
+    some_started = some_started || queues_[number].started;
+  }
+  if (some_started) outwait_drivers();
+  for (std::uint32_t number = first; number < queues_.size(); ++number) {
+    Queue& queue = queues_[number];
     if (queue.started) {
       const std::uint64_t ticket = workers_[queue.worker]->remove_socket(*queue.socket);
       closing_.push_back({std::move(queue.socket), queue.worker, ticket});
