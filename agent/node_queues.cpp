@@ -44,11 +44,15 @@ QueueSockets::~QueueSockets() {
 
 void QueueSockets::open(SteerProgram& program, const XskOptions& options, std::uint32_t count) {
   if (queues_.size() < count) queues_.resize(count);
+  const auto begun = std::chrono::steady_clock::now();
   for (std::uint32_t number = 0; number < count; ++number) {
     Queue& queue = queues_[number];
     if (queue.socket != nullptr) continue;
     XskOptions wanted = options;
     wanted.queue = number;
+    // All queues together: what another program holds shall not keep this thread for long.
+    const Duration waited = std::chrono::steady_clock::now() - begun;
+    wanted.bind_patience = std::max(Duration::zero(), options.bind_patience - waited);
     auto socket = XskSocket::create(wanted);
     if (!socket) {
       queue.fault = socket.error().what;

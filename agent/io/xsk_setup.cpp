@@ -15,7 +15,6 @@
 #include <utility>
 
 #include "agent/wire/outer.hpp"
-#include "xdpmesh/clock.hpp"
 
 namespace xm {
 namespace {
@@ -26,7 +25,6 @@ constexpr std::uint32_t kLargeChunk = 4096;
 constexpr std::uint32_t kFewestChunks = 128;
 // Nothing is sent, but the kernel binds no socket without it.
 constexpr std::uint32_t kCompletionRing = 2;
-constexpr Duration kBindPatience = 500ms;
 constexpr Duration kBindPause = 5ms;
 
 std::string name_of(const XskOptions& options) {
@@ -162,14 +160,12 @@ Status set_busy_poll(int fd, const XskOptions& options) {
   return set;
 }
 
-// The kernel lets go of a closed socket's queue only some time after close() has returned.
-int bind_patiently(int fd, const sockaddr_xdp& address) {
-  for (Duration waited{}; waited < kBindPatience; waited += kBindPause) {
+int bind_patiently(int fd, const sockaddr_xdp& address, Duration patience) {
+  for (Duration waited{};; waited += kBindPause) {
     if (bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return 0;
-    if (errno != EBUSY) return errno;
+    if (errno != EBUSY || waited >= patience) return errno;
     std::this_thread::sleep_for(kBindPause);
   }
-  return EBUSY;
 }
 
 Error bind_error(const XskOptions& options, int error) {
@@ -221,7 +217,8 @@ Status bind_xsk(XskParts& parts) {
   address.sxdp_flags = XDP_USE_NEED_WAKEUP;
   if (parts.options.zero_copy == ZeroCopy::off) address.sxdp_flags |= XDP_COPY;
   if (parts.options.zero_copy == ZeroCopy::required) address.sxdp_flags |= XDP_ZEROCOPY;
-  if (const int error = bind_patiently(parts.fd.get(), address); error != 0) {
+  const int error = bind_patiently(parts.fd.get(), address, parts.options.bind_patience);
+  if (error != 0) {
     return bind_error(parts.options, error);
   }
   // With neither flag the kernel takes zero-copy if it can and does not say what it took.

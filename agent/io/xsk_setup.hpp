@@ -10,6 +10,7 @@
 #include "agent/io/umem.hpp"
 #include "agent/io/xsk_ring.hpp"
 #include "agent/wire/outer.hpp"
+#include "xdpmesh/clock.hpp"
 #include "xdpmesh/fd.hpp"
 #include "xdpmesh/result.hpp"
 
@@ -39,6 +40,9 @@ struct XskOptions {
   // napi_defer_hard_irqs and gro_flush_timeout have to be set for it (af_xdp.rst).
   std::uint32_t busy_poll = 0;
   std::uint16_t busy_poll_budget = 64;
+  // How long to wait for a queue that another socket has: the kernel lets go of a closed one's only
+  // some time after close() has returned.
+  Duration bind_patience = 500ms;
 };
 
 // Everything that one socket consists of.

@@ -36,8 +36,8 @@ struct XskStatistics {
 // Thread: receive() by one at a time; close() while nobody receives; what is const by any.
 class XskSocket final : public DatagramSocket {
  public:
-  // Needs CAP_NET_RAW, and is made in the interface's network namespace. Waits up to half a second
-  // for a queue that another socket has, because the kernel is late to let go of a closed one's.
+  // Needs CAP_NET_RAW, and is made in the interface's network namespace. Waits for a queue
+  // that another socket has, as long as the options say.
   //
   // Where the limit on locked memory does not allow for all chunks, and CAP_IPC_LOCK is missing,
   // there are fewer: see note(). Errors say what the kernel or the driver refused.
