@@ -63,11 +63,30 @@ Status HeldInterface::attach(AttachReply& reply, Instant now) {
   }
   attachment_.emplace(std::move(*attachment));
   attached_at_ = now;
-  away_ = Away::no;
   bind(reply.steps);
+  // Whoever asked is there to read it; an interface that is back comes by the socket meanwhile.
+  const std::string unmet = away_ == Away::no ? unmet_demand() : std::string();
+  if (!unmet.empty()) {
+    (void)detach(reply.steps);
+    reply.steps.push_back({"attach without what was asked for", false, unmet});
+    return {};
+  }
+  away_ = Away::no;
   chooser_.emplace(abilities(), forced_path(request_.rx));
   reply.attached = true;
   steps_ = reply.steps;
+  return {};
+}
+
+// What was demanded and cannot be; empty when all is well, or is to be seen when it comes up.
+std::string HeldInterface::unmet_demand() const {
+  if (!facts_.up || request_.rx == ReceiveChoice::socket) return {};
+  if (request_.zero_copy == ZeroCopyChoice::yes && !queues_.all_zero_copy()) {
+    return "zero-copy on all queues was demanded: ask for auto to make do with less";
+  }
+  if (request_.rx == ReceiveChoice::xdp && queues_.bound() == 0) {
+    return "AF_XDP was demanded and no socket is bound: ask for auto to begin with the UDP socket";
+  }
   return {};
 }
 

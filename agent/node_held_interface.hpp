@@ -40,7 +40,8 @@ class HeldInterface {
       : request_(std::move(request)), maps_(maps), queues_(std::move(workers)) {}
 
   // Puts the program on the interface and binds the sockets; `reply` has every step. An error when
-  // nothing could be tried; when everything was refused, is_attached() is false.
+  // nothing could be tried; when everything was refused, or something that was demanded,
+  // is_attached() is false.
   [[nodiscard]] Status attach(AttachReply& reply, Instant now);
   // Then, once the sessions are published: redirects, if that is the choice.
   void go_live(const SteeringTerms& terms);
@@ -75,6 +76,7 @@ class HeldInterface {
   [[nodiscard]] std::uint32_t wanted_queues() const;
   [[nodiscard]] RxAbilities abilities() const;
   void bind(std::vector<AttachStep>& steps);
+  [[nodiscard]] std::string unmet_demand() const;
   void configure();
   void lose_interface(Away how);
   void come_back(Instant now);
