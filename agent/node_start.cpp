@@ -83,10 +83,12 @@ Node::Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller
       control_aead_(std::move(control_aead)),
       control_tx_(context_, {plan_.workers, *control_aead_, control_port_, control_counters_}) {}
 
-// The workers let go of their AF_XDP sockets, then they end.
+// The workers let go of their AF_XDP sockets, then they end. One that is late does so as it ends:
+// until then it may write to what the steering owns.
 Node::~Node() {
-  steering_.reset();
+  if (steering_) steering_->leave();
   for (const auto& worker : workers_) worker->stop();
+  steering_.reset();
 }
 
 Status Node::start_workers() {

@@ -40,12 +40,16 @@ void Steering::Table::remove(std::uint32_t index) {
 }
 
 Steering::~Steering() {
+  leave();
+  held_.clear();
+  forget_maps();
+}
+
+void Steering::leave() {
   for (const auto& held : held_) {
     std::vector<AttachStep> steps;
     (void)held->detach(steps);
   }
-  held_.clear();
-  forget_maps();
 }
 
 // --- attaching and detaching ---

@@ -34,7 +34,7 @@ class Steering {
   // All outlive this object. Workers run, or have ended when it is destroyed.
   Steering(Engine& engine, std::vector<Worker*> workers)
       : engine_(engine), workers_(std::move(workers)) {}
-  // Detaches from everything.
+  // As leave().
   ~Steering();
   Steering(const Steering&) = delete;
   Steering& operator=(const Steering&) = delete;
@@ -43,6 +43,9 @@ class Steering {
   [[nodiscard]] Result<AttachReply> attach(const AttachRequest& request, Instant now);
   [[nodiscard]] Result<DetachReply> detach(const std::string& interface);
   [[nodiscard]] std::vector<AttachmentStatus> attachments(Instant now) const;
+  // Detaches from everything; not from what a worker holds that takes its time. Again, when the
+  // workers have ended, it does.
+  void leave();
 
   // What the programs check packets against: our port while the tunnel is up (0: it is down), and
   // our public key. Before anything of the new state can be sent.

@@ -100,6 +100,7 @@ void Worker::run() {
       }
     }
   }
+  obey_commands();  // somebody may wait for a socket
   for (xm_queue* const queue : queues_) store_heartbeat(*queue, 0);
   parts_.io->end();
 }

@@ -39,7 +39,8 @@ class Worker {
   ~Worker();
 
   void start();
-  void stop();  // returns when the thread has ended
+  // Returns when the thread has ended, having let go of every socket that was taken back before.
+  void stop();
 
   // The worker receives on `socket` from now on. `queue`, of an AF_XDP socket's receive queue, gets
   // its heartbeat from then until the socket is taken back: packets are steered to it only so long.
