@@ -17,13 +17,13 @@ namespace {
 
 constexpr int kSettleRounds = 1000;
 constexpr std::chrono::milliseconds kSettlePause{1};
-// Longer than a driver's turn, in which it runs the program over some packets and then hands on what
-// was redirected.
+// Longer than a driver's turn, in which it runs the program over some packets and then hands on
+// what was redirected.
 constexpr std::chrono::milliseconds kDriversTurn{20};
 
-// Returns when every driver's turn that may have seen a socket in xm_xsks has ended: its packets are
-// in the socket's ring then, and not lost with it. membarrier(2) waits for an RCU grace period; a
-// kernel with nohz_full and some sandboxes refuse it.
+// Returns when every driver's turn that may have seen a socket in xm_xsks has ended: its packets
+// are in the socket's ring then, and not lost with it. membarrier(2) waits for an RCU grace period;
+// a kernel with nohz_full and some sandboxes refuse it.
 void outwait_drivers() {
   if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) {
     std::this_thread::sleep_for(kDriversTurn);

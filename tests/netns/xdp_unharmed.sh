@@ -121,6 +121,36 @@ else
   note "no VLAN devices here: $(cat "$TMP/vlan")"
 fi
 
+# ---- link-local addresses -----------------------------------------------------------------------
+# A bridge has the MAC of its port and so the same link-local address, which makes what comes to it
+# the bridge's: an endpoint learnt as the port's would be answered in vain.
+link_local() { # DEVICE
+  ip -n "$M" -j addr show dev "$1" |
+    jq -er '[.[].addr_info[] | select(.family == "inet6" and .scope == "link")][0].local'
+}
+share_link_local() { [[ $(link_local br0) == "$(link_local u0)" ]]; }
+under_bridge() { # MODE
+  check "bridge, $1: attach to the port" ours "$M" attach u0 --mode "$1" --rx xdp
+  in_ns "$A" wg set "$WA" peer "${PUB[m]}" endpoint "[$(link_local br0)%u0]:51820"
+  check "bridge, $1: our tunnel to the bridge" wait_for 10 ping_ok "$A" 10.77.0.2
+  check "bridge, $1: our tunnel from the bridge" bulk "$M" "$A" 10.77.0.1
+  check "bridge, $1: it came by the socket" receives_by "$M" "$WM" socket
+  check "bridge, $1: detach" ours "$M" detach u0
+}
+if ip -n "$M" link add br0 address "$(in_ns "$M" cat /sys/class/net/u0/address)" type bridge \
+  2>"$TMP/bridge"; then
+  ip -n "$M" link set u0 master br0
+  ip -n "$M" link set br0 up
+  check "bridge: it has the link-local address of its port" wait_for 10 share_link_local
+  under_bridge native
+  under_bridge generic
+  ip -n "$M" link del br0
+  wg set "$WA" peer "${PUB[m]}" endpoint 198.51.100.1:51820
+  check "no bridge any more: our tunnel" wait_for 10 ping_ok "$A" 10.77.0.2
+else
+  note "no bridges here: $(cat "$TMP/bridge")"
+fi
+
 # ---- jumbo frames -------------------------------------------------------------------------------
 ip -n "$A" link set u0 mtu 9000
 ip -n "$M" link set u0 mtu 9000
