@@ -21,6 +21,12 @@ moves_by_xdp() {
 check "--dry-run says what would happen" shows "would be attached" ours "$B" attach u0 --dry-run
 check "--dry-run leaves nothing" nothing_is_left "$B" u0
 check "--dry-run holds nothing" figure_is "$B" "$WB" '.interfaces | length' 0
+# A veth has no zero-copy: who demands it gets an error, not less.
+check "--zerocopy yes where there is none: refused" \
+  refuses 1 "zero-copy on all queues was demanded" ours "$B" attach u0 --zerocopy yes
+check "--zerocopy yes where there is none: nothing is left" nothing_is_left "$B" u0
+check "--zerocopy yes where there is none: nothing is held" \
+  figure_is "$B" "$WB" '.interfaces | length' 0
 
 # ---- in the middle of a transfer ----------------------------------------------------------------
 STREAM_RATE=5000000
