@@ -20,6 +20,7 @@
 #include "loader/interface_lock.hpp"
 #include "loader/interface_query.hpp"
 #include "loader/netdev_family.hpp"
+#include "loader/vlan_devices.hpp"
 
 namespace xm {
 namespace {
@@ -37,13 +38,17 @@ std::string_view without_label(std::string_view name) {
   return name.substr(0, name.find(':'));
 }
 
-std::vector<IpAddress> addresses_of(std::string_view interface) {
+// Also those of the VLAN devices on it: the XDP program sees their packets.
+std::vector<IpAddress> addresses_of(const std::string& interface) {
+  std::vector<std::string> names = vlan_devices_on(interface);
+  names.push_back(interface);
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return {};
   const std::unique_ptr<ifaddrs, FreeAddresses> owner(list);
   std::vector<IpAddress> found;
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
-    if (entry->ifa_addr == nullptr || without_label(entry->ifa_name) != interface) continue;
+    if (entry->ifa_addr == nullptr) continue;
+    if (std::ranges::find(names, without_label(entry->ifa_name)) == names.end()) continue;
     sockaddr_storage address{};
     const int family = entry->ifa_addr->sa_family;
     if (family != AF_INET && family != AF_INET6) continue;

@@ -50,7 +50,7 @@ struct InterfaceFacts {
   // Generic receive offload. On a veth: whether packets that the program passes are joined by NAPI
   // before they reach a socket.
   std::optional<bool> gro;
-  std::vector<IpAddress> addresses;
+  std::vector<IpAddress> addresses;  // its own and those of the VLAN devices on it
   std::vector<AttachedProgram> programs;
   // The process of the agent that owns it; empty when none does. A program of ours on it is then
   // what a dead agent left.
