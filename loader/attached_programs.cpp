@@ -25,7 +25,7 @@ AttachedProgram describe(std::uint32_t id, AttachMode mode, std::uint32_t ifinde
     program.tag = std::move(info->tag);
   }
   program.dispatcher = program.name == kDispatcherName;
-  if (program.dispatcher) program.members = dispatcher_members(ifindex, mode);
+  if (program.dispatcher) program.members = dispatcher_members(ifindex, id, mode);
   return program;
 }
 

@@ -28,11 +28,6 @@ struct CloseProgram {
 };
 using LibxdpProgram = std::unique_ptr<xdp_program, CloseProgram>;
 
-struct CloseDispatcher {
-  void operator()(xdp_multiprog* dispatcher) const { xdp_multiprog__close(dispatcher); }
-};
-using LibxdpDispatcher = std::unique_ptr<xdp_multiprog, CloseDispatcher>;
-
 struct DestroyProbe {
   void operator()(probe* skeleton) const { probe__destroy(skeleton); }
 };
@@ -70,27 +65,12 @@ Status share_maps(const steer& object, const SteerProgram& program) {
   return {};
 }
 
-std::vector<AttachedProgram> members_of(const xdp_multiprog* dispatcher, AttachMode mode) {
-  std::vector<AttachedProgram> members;
-  const xdp_program* program = nullptr;
-  while ((program = xdp_multiprog__next_prog(program, dispatcher)) != nullptr) {
-    AttachedProgram member;
-    member.mode = mode;
-    member.id = xdp_program__id(program);
-    if (const char* name = xdp_program__name(program)) member.name = name;
-    if (auto info = program_info(xdp_program__fd(program))) member.tag = std::move(info->tag);
-    members.push_back(std::move(member));
-  }
-  return members;
-}
-
-LibxdpDispatcher dispatcher_on(std::uint32_t ifindex) {
-  return owned<LibxdpDispatcher>(xdp_multiprog__get_from_ifindex(static_cast<int>(ifindex)));
-}
-
 bool has_member(std::uint32_t ifindex, std::uint32_t program_id) {
-  const auto members = dispatcher_members(ifindex, AttachMode::native);
-  return std::ranges::any_of(members, [&](const auto& m) { return m.id == program_id; });
+  const auto programs = attached_programs(ifindex);
+  return programs && std::ranges::any_of(programs.value(), [&](const AttachedProgram& program) {
+           return std::ranges::any_of(program.members,
+                                      [&](const auto& m) { return m.id == program_id; });
+         });
 }
 
 }  // namespace
@@ -113,10 +93,25 @@ std::optional<std::string> dispatcher_obstacle() {
   return std::nullopt;
 }
 
-std::vector<AttachedProgram> dispatcher_members(std::uint32_t ifindex, AttachMode mode) {
-  catch_library_messages();
-  const LibxdpDispatcher dispatcher = dispatcher_on(ifindex);
-  return dispatcher ? members_of(dispatcher.get(), mode) : std::vector<AttachedProgram>();
+// Not by xdp_multiprog__get_from_ifindex(): in libxdp 1.3 what that opens stays open, and
+// interfaces are looked at all the time.
+std::vector<AttachedProgram> dispatcher_members(std::uint32_t ifindex, std::uint32_t dispatcher_id,
+                                                AttachMode mode) {
+  const std::string folder = "/sys/fs/bpf/xdp/dispatch-" + std::to_string(ifindex) + "-" +
+                             std::to_string(dispatcher_id) + "/prog";
+  std::vector<AttachedProgram> members;
+  for (;;) {
+    const std::string pin = folder + std::to_string(members.size()) + "-prog";
+    const Fd program(bpf_obj_get(pin.c_str()));
+    auto info = program_info(program.get());
+    if (!info) return members;
+    AttachedProgram member;
+    member.id = info->id;
+    member.mode = mode;
+    member.name = std::move(info->name);
+    member.tag = std::move(info->tag);
+    members.push_back(std::move(member));
+  }
 }
 
 Result<Fd> add_to_dispatcher(const SteerProgram& program, std::uint32_t ifindex, AttachMode mode) {

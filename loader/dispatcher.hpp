@@ -22,9 +22,10 @@ namespace xm {
 // Why this kernel does not let programs be put into others; nothing when it does.
 [[nodiscard]] std::optional<std::string> dispatcher_obstacle();
 
-// The programs of the dispatcher on this interface, in order; empty when there is none or its pins
-// are not to be seen.
+// The programs of the dispatcher of this number on this interface, in order, as libxdp pins them
+// (/sys/fs/bpf/xdp/dispatch-IFINDEX-NUMBER/progN-prog); empty when its pins are not to be seen.
 [[nodiscard]] std::vector<AttachedProgram> dispatcher_members(std::uint32_t ifindex,
+                                                              std::uint32_t dispatcher_id,
                                                               AttachMode mode);
 
 // Adds the program, over the same maps, as a program of its own: its descriptor.

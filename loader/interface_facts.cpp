@@ -20,6 +20,7 @@
 #include "loader/interface_lock.hpp"
 #include "loader/interface_query.hpp"
 #include "loader/netdev_family.hpp"
+#include "loader/vlan_devices.hpp"
 
 namespace xm {
 namespace {
@@ -51,10 +52,12 @@ bool is_link_local(const IpAddress& address) {
   return address.is_v6() && address.octets[0] == 0xfe && (address.octets[1] & 0xc0) == 0x80;
 }
 
-// Without the link-local ones that another interface has too. A bridge and its port, or a VLAN and
+// Also those of the VLAN devices on it: the XDP program sees their packets. Without the link-local
+// ones that another interface has too, VLAN devices included. A bridge and its port, or a VLAN and
 // what it lies on, have one MAC and so one such address: a packet to it is the upper one's, whose
 // tag a driver may have taken off before the program could see it.
-std::vector<IpAddress> addresses_of(std::string_view interface) {
+std::vector<IpAddress> addresses_of(const std::string& interface) {
+  const std::vector<std::string> vlans = vlan_devices_on(interface);
   ifaddrs* list = nullptr;
   if (::getifaddrs(&list) != 0) return {};
   const std::unique_ptr<ifaddrs, FreeAddresses> owner(list);
@@ -63,8 +66,10 @@ std::vector<IpAddress> addresses_of(std::string_view interface) {
   for (const ifaddrs* entry = list; entry != nullptr; entry = entry->ifa_next) {
     const auto address = address_in(*entry);
     if (!address) continue;
-    const bool is_here = without_label(entry->ifa_name) == interface;
-    (is_here ? found : elsewhere).push_back(*address);
+    const std::string_view name = without_label(entry->ifa_name);
+    const bool is_vlan = std::ranges::find(vlans, name) != vlans.end();
+    const bool is_ours = name == interface || (is_vlan && !is_link_local(*address));
+    (is_ours ? found : elsewhere).push_back(*address);
   }
   std::erase_if(found, [&](const IpAddress& address) {
     return is_link_local(address) && std::ranges::find(elsewhere, address) != elsewhere.end();

@@ -50,7 +50,8 @@ struct InterfaceFacts {
   // Generic receive offload. On a veth: whether packets that the program passes are joined by NAPI
   // before they reach a socket.
   std::optional<bool> gro;
-  // Those that it does not share: no link-local one that another interface has as well.
+  // Its own and those of the VLAN devices on it, but for link-local ones that it shares: none that
+  // another interface has as well.
   std::vector<IpAddress> addresses;
   std::vector<AttachedProgram> programs;
   // The process of the agent that owns it; empty when none does. A program of ours on it is then

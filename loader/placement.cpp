@@ -156,6 +156,17 @@ Result<Residents> look(std::uint32_t ifindex, const Pins* pins) {
   return found;
 }
 
+bool is_among_programs(const Placement& placement) {
+  const auto programs = attached_programs(placement.ifindex);
+  if (!programs) return false;
+  const auto is_it = [&](const AttachedProgram& program) {
+    return program.id == placement.program_id;
+  };
+  return std::ranges::any_of(programs.value(), [&](const AttachedProgram& program) {
+    return is_it(program) || std::ranges::any_of(program.members, is_it);
+  });
+}
+
 }  // namespace
 
 std::string describe(AttachVia via, AttachMode mode) {
@@ -248,14 +259,14 @@ bool in_place(const Placement& placement) {
     const auto info = link_info(placement.link.get());
     return info && info->ifindex == placement.ifindex;
   }
-  const auto programs = attached_programs(placement.ifindex);
-  if (!programs) return false;
-  const auto is_it = [&](const AttachedProgram& program) {
-    return program.id == placement.program_id;
-  };
-  return std::ranges::any_of(programs.value(), [&](const AttachedProgram& program) {
-    return is_it(program) || std::ranges::any_of(program.members, is_it);
-  });
+  // When another program comes or goes libxdp replaces the dispatcher: who asked for its number
+  // just before looks for members that have moved on.
+  for (int look_again = 0; look_again < 10; ++look_again) {
+    if (is_among_programs(placement)) return true;
+    if (interface_is_gone(placement.ifindex)) return false;
+    std::this_thread::sleep_for(10ms);
+  }
+  return false;
 }
 
 Result<Residents> residents(std::uint32_t ifindex, const Pins* pins) {

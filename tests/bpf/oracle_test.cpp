@@ -153,9 +153,10 @@ void mutate(Engine& random, Frame& frame) {
 }
 
 // True when the program's verdict on the frame is `expected`. A heartbeat may have grown old since
-// it was written, on a busy machine: what differs is run once more, with a fresh one.
+// it was written, on a busy machine, and again in the second that a fresh one is good for: what
+// differs is run a few times more.
 bool agrees(SteerLab& lab, const Frame& frame, std::uint32_t expected) {
-  for (int attempt = 0; attempt < 2; ++attempt) {
+  for (int attempt = 0; attempt < 8; ++attempt) {
     const std::uint64_t before = lab.count(expected).packets;
     (void)lab.run(frame);
     if (lab.count(expected).packets == before + 1) return true;

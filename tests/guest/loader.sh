@@ -11,7 +11,7 @@ fi
 root=$(cd "$(dirname "$0")/../.." && pwd)
 tests=${1:-$root/build/release/xm_unit_tests}
 [ -x "$tests" ] || { echo "FAIL there is no $tests: build it"; exit 1; }
-modprobe veth
+modprobe -a veth 8021q
 "$tests" --source-file='*/loader/*' | tee /run/loader.out
 # The only case that needs a kernel without the dispatcher.
 if grep '^skipped: ' /run/loader.out | grep -v 'this kernel lets programs be put into others'; then

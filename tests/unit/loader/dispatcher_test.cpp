@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "loader/attached_programs.hpp"
+#include "loader/interface_facts.hpp"
 #include "probe.skel.h"
 #include "tests/unit/loader/lab.hpp"
 #include "xdpmesh/network_namespace.hpp"
@@ -220,6 +221,25 @@ TEST_CASE("dispatcher: a dead agent's remains are removed, alone and beside anot
     CHECK(Attachment::remove_remains("xmv0", lab.places).ok());
     CHECK(member_names("xmv0") == kOther);
     CHECK_FALSE(fs::exists("/sys/fs/bpf/xdp-mesh"));
+  });
+}
+
+TEST_CASE("dispatcher: looking at it leaves no descriptor open") {
+  XM_NEEDS_DISPATCHER();
+  in_lab([](Lab& lab) {
+    REQUIRE(mount_shared_bpffs(lab));
+    Attachment ours = attach(maps(), lab.options("xmv0"));
+    const auto open_descriptors = [] {
+      return std::ranges::distance(fs::directory_iterator("/proc/self/fd"));
+    };
+    const auto before = open_descriptors();
+    for (int i = 0; i < 3; ++i) {
+      CHECK(ours.in_place());
+      CHECK(interface_facts("xmv0", lab.places).ok());
+      CHECK(member_names("xmv0") == kAlone);
+    }
+    CHECK(open_descriptors() == before);
+    CHECK(ours.detach().ok());
   });
 }
 

@@ -111,6 +111,32 @@ TEST_CASE("the facts of a veth: driver, queues, MTU, addresses of all labels, no
   });
 }
 
+TEST_CASE("the addresses of the VLAN devices on an interface are among its own") {
+  XM_NEEDS_NAMESPACES();
+  in_lab([](Lab&) {
+    const auto make_vlan = [](const std::string& name, const char* below, std::uint16_t tag) {
+      return test::make_link(
+          name, "vlan", [&](nlmsghdr* message) { mnl_attr_put_u16(message, IFLA_VLAN_ID, tag); },
+          if_nametoindex(below));
+    };
+    if (!make_vlan("xmv0.5", "xmv0", 5)) XM_SKIP("this kernel has no VLAN devices");
+    REQUIRE(make_vlan("inner", "xmv0.5", 6));
+    REQUIRE(make_vlan("other", "xmv1", 5));
+    REQUIRE(add_address("xmv0.5", "", "192.0.2.1"));
+    REQUIRE(add_address("inner", "", "192.0.2.2"));
+    REQUIRE(add_address("other", "", "192.0.2.3"));
+    const auto facts = interface_facts("xmv0");
+    REQUIRE(facts.ok());
+    const auto has = [&](const char* text) {
+      return std::ranges::find(facts.value().addresses, *IpAddress::parse(text)) !=
+             facts.value().addresses.end();
+    };
+    CHECK(has("192.0.2.1"));
+    CHECK(has("192.0.2.2"));
+    CHECK_FALSE(has("192.0.2.3"));
+  });
+}
+
 TEST_CASE("what the kernel says of XDP: a veth has it, loopback has not") {
   XM_NEEDS_NAMESPACES();
   in_lab([](LoaderLab&) {

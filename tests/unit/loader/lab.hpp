@@ -19,9 +19,11 @@
 
 namespace xm::test {
 
-// RTM_NEWLINK with IFLA_INFO_KIND `kind`; `put_data` appends what is inside IFLA_INFO_DATA.
+// RTM_NEWLINK with IFLA_INFO_KIND `kind`; `put_data` appends what is inside IFLA_INFO_DATA;
+// `below`: the ifindex of what it stands on, 0 for nothing.
 inline bool make_link(const std::string& name, const char* kind,
-                      const std::function<void(nlmsghdr*)>& put_data = nullptr) {
+                      const std::function<void(nlmsghdr*)>& put_data = nullptr,
+                      std::uint32_t below = 0) {
   auto socket = RouteSocket::open(0);
   if (!socket) return false;
   alignas(nlmsghdr) std::array<char, 512> buffer{};
@@ -30,6 +32,7 @@ inline bool make_link(const std::string& name, const char* kind,
   message->nlmsg_flags = NLM_F_CREATE | NLM_F_EXCL;
   mnl_nlmsg_put_extra_header(message, sizeof(ifinfomsg));
   mnl_attr_put_strz(message, IFLA_IFNAME, name.c_str());
+  if (below != 0) mnl_attr_put_u32(message, IFLA_LINK, below);
   nlattr* info = mnl_attr_nest_start(message, IFLA_LINKINFO);
   mnl_attr_put_str(message, IFLA_INFO_KIND, kind);
   if (put_data) {
