@@ -226,7 +226,7 @@ TEST_CASE("dispatcher: a dead agent's remains are removed, alone and beside anot
 
 TEST_CASE("dispatcher: looking at it leaves no descriptor open") {
   XM_NEEDS_DISPATCHER();
-  in_lab([](Lab& lab) {
+  in_lab([](LoaderLab& lab) {
     REQUIRE(mount_shared_bpffs(lab));
     Attachment ours = attach(maps(), lab.options("xmv0"));
     const auto open_descriptors = [] {

@@ -113,7 +113,7 @@ TEST_CASE("the facts of a veth: driver, queues, MTU, addresses of all labels, no
 
 TEST_CASE("the addresses of the VLAN devices on an interface are among its own") {
   XM_NEEDS_NAMESPACES();
-  in_lab([](Lab&) {
+  in_lab([](LoaderLab&) {
     const auto make_vlan = [](const std::string& name, const char* below, std::uint16_t tag) {
       return test::make_link(
           name, "vlan", [&](nlmsghdr* message) { mnl_attr_put_u16(message, IFLA_VLAN_ID, tag); },
