@@ -42,8 +42,8 @@ struct BenchOptions {
   std::optional<std::vector<std::string>> aead;
   std::optional<std::vector<std::string>> io;
   std::vector<std::string> attach;  // of kBenchAttachModes; empty: not attached at all
-  std::string json_path;  // empty: not written
-  std::string svg_path;   // empty: not written
+  std::string json_path;            // empty: not written
+  std::string svg_path;             // empty: not written
 };
 
 }  // namespace xm
