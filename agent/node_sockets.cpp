@@ -10,7 +10,7 @@
 namespace xm {
 namespace {
 
-constexpr int kSettleRounds = 100;
+constexpr int kSettleRounds = 500;
 constexpr std::chrono::milliseconds kSettlePause{1};
 
 }  // namespace

@@ -100,7 +100,7 @@ class NodeSockets final : public PathMaker {
     std::vector<std::pair<std::size_t, std::uint64_t>> listener_tickets;
   };
 
-  // Waits, a tenth of a second at most, until closed sockets have given back their port.
+  // Waits, half a second at most, until closed sockets have given back their port.
   void settle();
   [[nodiscard]] bool past_is_gone();
   void give(Generation& generation);

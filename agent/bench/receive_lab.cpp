@@ -21,6 +21,7 @@
 #include "agent/bench/thread_cpu.hpp"
 #include "agent/bench/write_file.hpp"
 #include "agent/io/syscall_io.hpp"
+#include "xdpmesh/heartbeat.hpp"
 
 namespace xm::bench {
 namespace {
@@ -204,13 +205,11 @@ void ReceiveLab::take(ReceiveWay way) {
 }
 
 void ReceiveLab::beat() {
-  timespec now{};
-  ::clock_gettime(CLOCK_MONOTONIC, &now);
-  xm_queue& queue = attachment_->program().queues()[kQueue];
-  queue.mode = XM_QUEUE_COPY;
-  const auto beat = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 +
-                    static_cast<std::uint64_t>(now.tv_nsec);
-  __atomic_store_n(&queue.heartbeat, beat, __ATOMIC_RELAXED);
+  SteerProgram& program = attachment_->program();
+  const std::uint64_t now = heartbeat_time();
+  program.queues()[kQueue].mode = XM_QUEUE_COPY;
+  __atomic_store_n(&program.queues()[kQueue].heartbeat, now, __ATOMIC_RELAXED);
+  __atomic_store_n(&program.config().heartbeat, now, __ATOMIC_RELAXED);
 }
 
 Result<ReceiveCount> ReceiveLab::count() const {
