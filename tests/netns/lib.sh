@@ -341,7 +341,7 @@ stream_at() { cat "$TMP/$1.at"; }
 stream_beyond() { (($(stream_at "$1") > $2)); }
 
 # stream_moves NAME: another megabyte arrives.
-stream_moves() { wait_for 30 stream_beyond "$1" $(($(stream_at "$1") + 1000000)); }
+stream_moves() { wait_for 90 stream_beyond "$1" $(($(stream_at "$1") + 1000000)); }
 
 # stop_stream NAME: ends it; true when the receiver has, byte for byte, what was sent.
 stop_stream() {
