@@ -104,7 +104,7 @@ class ReceiveBench {
           lab_.take(way);
           const bool known = load != ReceiveLoad::flood;
           sender_.send(rate_of(load), lab_.receiver_index() + (known ? 0 : 1));
-          const Status measured = measure(load, way, samples_[{gro, load, way}]);
+          Status measured = measure(load, way, samples_[{gro, load, way}]);
           sender_.send(0, 0);
           if (!measured) return measured;
           if (Status rested = wait(kPause); !rested) return rested;

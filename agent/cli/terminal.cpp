@@ -83,9 +83,10 @@ std::string screenful(std::string_view text, const TerminalSize& size) {
 Result<Terminal> Terminal::enter(int out) {
   Terminal terminal(out);
   const sigset_t wanted = wanted_signals();
-  if (::sigprocmask(SIG_BLOCK, &wanted, &terminal.former_mask_) < 0) {
+  const int error = ::pthread_sigmask(SIG_BLOCK, &wanted, &terminal.former_mask_);
+  if (error != 0) {
     terminal.out_ = -1;
-    return errno_error("cannot block signals");
+    return errno_error("cannot block signals", error);
   }
   terminal.signals_.reset(::signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
   if (termios keys{}; ::tcgetattr(STDIN_FILENO, &keys) == 0) terminal.former_keys_ = keys;
@@ -97,7 +98,7 @@ Result<Terminal> Terminal::enter(int out) {
 Terminal::~Terminal() {
   if (out_ < 0) return;
   hide();
-  ::sigprocmask(SIG_SETMASK, &former_mask_, nullptr);
+  ::pthread_sigmask(SIG_SETMASK, &former_mask_, nullptr);
 }
 
 Terminal::Terminal(Terminal&& other) noexcept

@@ -56,23 +56,23 @@ Status KeyDirectory::create() const {
   // The parent may be missing in a new home; further up it is a slip of the pen.
   const std::size_t slash = path_.rfind('/');
   if (slash != std::string::npos && slash != 0) {
-    if (const Status parent = make_directory(path_.substr(0, slash), 0755); !parent) {
+    if (Status parent = make_directory(path_.substr(0, slash), 0755); !parent) {
       // Its own rights matter less: /tmp and the like are somebody else's to keep.
       if (parent.error().os_errno != 0) return parent;
     }
   }
-  if (const Status made = make_directory(path_, 0700); !made) return made;
+  if (Status made = make_directory(path_, 0700); !made) return made;
   for (const std::string_view folder :
        {folder_of(KeyKind::node), folder_of(KeyKind::organisation), kRevocations}) {
-    if (const Status made = make_directory(in(folder), 0755); !made) return made;
+    if (Status made = make_directory(in(folder), 0755); !made) return made;
   }
   return {};
 }
 
 Status KeyDirectory::put_key(KeyKind kind, const SigningKey& key) const {
-  if (const Status made = create(); !made) return made;
+  if (Status made = create(); !made) return made;
   const std::string path = in(file_of(kind, "key"));
-  const Status written =
+  Status written =
       write_file_atomically(path, key_file_text(kind, key), kPrivate, Existing::refuse);
   if (!written && written.error().os_errno == EEXIST) {
     return Error{path + ": there is a key, and it stays; to become another, move it away first",
@@ -95,7 +95,7 @@ Result<SigningKey> KeyDirectory::load_key(KeyKind kind) const {
 }
 
 Status KeyDirectory::put_chain(KeyKind kind, const CertificateChain& chain) const {
-  if (const Status made = create(); !made) return made;
+  if (Status made = create(); !made) return made;
   return write_file_atomically(in(file_of(kind, "certificate")),
                                certificate_text(chain.member, chain.delegate), kPublic);
 }
@@ -127,7 +127,8 @@ void KeyDirectory::load_files(std::string_view folder, std::vector<NamedText>& i
     return;
   }
   for (const std::string& name : names.value()) {
-    const std::string file = path + "/" + name;
+    std::string file = path;
+    file.append("/").append(name);
     auto text = read_trusted_file(file);
     if (text) {
       into.push_back({file, std::move(*text)});
@@ -150,11 +151,10 @@ std::string KeyDirectory::denial_path(const Identity& identity) const {
 }
 
 Status KeyDirectory::put_trust(const TrustEntry& entry) const {
-  if (const Status made = create(); !made) return made;
+  if (Status made = create(); !made) return made;
   if (const auto removed = remove_trust(entry.kind, entry.key); !removed) return removed.error();
   const std::string path = in(folder_of(entry.kind)) + "/" + key_text(entry.kind, entry.key);
-  if (const Status put = write_file_atomically(path, trust_text({entry}), kPublic); !put)
-    return put;
+  if (Status put = write_file_atomically(path, trust_text({entry}), kPublic); !put) return put;
   if (entry.kind != KeyKind::node) return {};
   const Status undenied = remove_file(denial_path({entry.key}));
   return undenied || undenied.error().os_errno == ENOENT ? Status() : undenied;
@@ -166,7 +166,8 @@ Result<bool> KeyDirectory::remove_trust(KeyKind kind, const VerifyKey& key) cons
   if (!names) return names.error();
   bool found = false;
   for (const std::string& name : names.value()) {
-    const std::string path = folder + "/" + name;
+    std::string path = folder;
+    path.append("/").append(name);
     const auto text = read_trusted_file(path);
     if (!text) return text.error();
     auto entries = parse_trust(kind, text.value());
@@ -184,12 +185,12 @@ Result<bool> KeyDirectory::remove_trust(KeyKind kind, const VerifyKey& key) cons
 }
 
 Status KeyDirectory::put_denial(const Identity& identity) const {
-  if (const Status made = create(); !made) return made;
+  if (Status made = create(); !made) return made;
   return write_file_atomically(denial_path(identity), denial_text({identity}), kPublic);
 }
 
 Status KeyDirectory::put_revocation(const SignedRevocation& revocation) const {
-  if (const Status made = create(); !made) return made;
+  if (Status made = create(); !made) return made;
   const Revocation& what = revocation.revocation();
   // Whether the key is a node's or a delegate's is not said, and makes no difference.
   const std::string name = key_text(KeyKind::organisation, what.organisation) + "." +

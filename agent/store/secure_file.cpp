@@ -54,7 +54,7 @@ Status check_owner(const std::string& path, const struct stat& found) {
 Status check_file(const std::string& path, const struct stat& found, mode_t refused,
                   const std::string& who, const std::string& mend) {
   if (!S_ISREG(found.st_mode)) return Error{path + ": expected a regular file"};
-  if (const Status owner = check_owner(path, found); !owner) return owner;
+  if (Status owner = check_owner(path, found); !owner) return owner;
   if ((found.st_mode & refused) == 0) return {};
   return Error{path + ": others can " + who + " it (mode " + octal(found.st_mode) +
                "); mend it: chmod " + mend + " " + quoted(path)};
@@ -177,7 +177,7 @@ Status check_directory(const std::string& path) {
   struct stat found {};
   if (::stat(path.c_str(), &found) != 0) return errno_error(path + ": cannot be looked at");
   if (!S_ISDIR(found.st_mode)) return Error{path + ": expected a directory", ENOTDIR};
-  if (const Status owner = check_owner(path, found); !owner) return owner;
+  if (Status owner = check_owner(path, found); !owner) return owner;
   if ((found.st_mode & kWrittenByOthers) == 0) return {};
   return Error{path + ": others can write in it (mode " + octal(found.st_mode) +
                "); mend it: chmod go-w " + quoted(path)};
