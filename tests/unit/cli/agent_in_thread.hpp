@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "agent/ctl/control_server.hpp"
-#include "tests/unit/ctl/fake_controller.hpp"
 #include "xdpmesh/clock.hpp"
 
 namespace xm::test {
@@ -20,7 +19,7 @@ class AgentInThread {
  public:
   // The controller is the test's: what it says is settled before, and read after the thread's end.
   AgentInThread(const std::string& directory, const std::string& socket_name,
-                FakeController& controller) {
+                Controller& controller) {
     ControlServerOptions options;
     options.directory = directory;
     options.name = socket_name;

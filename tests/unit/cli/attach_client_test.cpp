@@ -12,6 +12,7 @@
 #include "tests/unit/cli/agent_in_thread.hpp"
 #include "tests/unit/cli/captured.hpp"
 #include "tests/unit/ctl/attachment_sample.hpp"
+#include "tests/unit/ctl/fake_controller.hpp"
 
 namespace xm {
 namespace {

@@ -18,6 +18,7 @@
 #include "agent/ctl/control_server.hpp"
 #include "agent/ctl/unix_listener.hpp"
 #include "tests/support/temporary_directory.hpp"
+#include "tests/unit/cli/agent_in_thread.hpp"
 
 namespace xm {
 namespace {
@@ -40,36 +41,15 @@ class NamedController final : public Controller {
   std::string name_;
 };
 
-// An agent's control socket, served by a thread of its own.
+// A running agent that calls itself by its interface's name.
 class Agent {
  public:
   Agent(const std::string& directory, const std::string& socket_name, const std::string& interface)
-      : controller_(interface) {
-    ControlServerOptions options;
-    options.directory = directory;
-    options.name = socket_name;
-    auto opened = ControlServer::open(std::move(options), controller_);
-    REQUIRE(opened.ok());
-    server_ = std::move(opened).value();
-    thread_ = std::thread([this] {
-      while (!stop_) {
-        pollfd readable{server_->fd(), POLLIN, 0};
-        if (::poll(&readable, 1, /*timeout=*/10) == 1) server_->dispatch(SystemClock().now());
-      }
-    });
-  }
-  ~Agent() {
-    stop_ = true;
-    thread_.join();
-  }
-  Agent(const Agent&) = delete;
-  Agent& operator=(const Agent&) = delete;
+      : controller_(interface), served_(directory, socket_name, controller_) {}
 
  private:
   NamedController controller_;
-  std::unique_ptr<ControlServer> server_;
-  std::atomic<bool> stop_{false};
-  std::thread thread_;
+  test::AgentInThread served_;
 };
 
 struct Shown {
