@@ -529,11 +529,16 @@ TEST_CASE("io_uring: a ring that cannot be entered any more is left for system c
     REQUIRE(ring.tun.push({0x45, 1}));
     CHECK(ring.io->wait(1s).size() == 2);
     CHECK(ring.io->failure() == EPERM);
-    ring.receive(13);
-    CHECK(ring.received.size() == 13);
     CHECK(ring.io->tun().read().state == TunIo::done);
+    ring.receive(13);
+    // Linux 6.1 ends what was under way by doing it: what it takes then is lost with the ring.
+    const std::size_t kept = ring.received.size();
+    CHECK(kept >= 5);
     ring.send_here(numbered(1));
     CHECK(tokens(ring.io->wait(1s)) == std::vector<PathIo::Token>{kSocket});
+    (void)ring.receive_some();
+    CHECK(ring.received.size() == kept + 1);
+    CHECK(ring.received.back() == numbered(1).front());
     ring.io->stop(kSocket);
     CHECK(ring.io->wait(0ns).empty());
     log::level = LogLevel::info;
