@@ -43,6 +43,7 @@ Gossip::Gossip(const Identity& self, Key private_key, const GossipOptions& optio
     : self_(self),
       private_key_(std::move(private_key)),
       mesh_(options.mesh),
+      is_usable_(options.is_usable),
       authority_(authority),
       random_(random),
       swim_(self, options.swim, authority, random),
@@ -140,6 +141,7 @@ bool Gossip::prove_pending(Peer& peer, Bytes payload, std::uint64_t counter, con
   if (peer.record != nullptr) swim_.introduce(peer.record, nullptr, true, now);
   peer.record = nullptr;
   set_endpoint(peer, source);
+  actions_.emplace_back(SessionBegan{peer.identity});
   return true;
 }
 
@@ -289,6 +291,25 @@ void Gossip::spread_revocation(Bytes revocation, Instant now) {
   pump(now);
 }
 
+void Gossip::tell_revocations(const Identity& to, const std::vector<Bytes>& revocations,
+                              Instant now) {
+  ByteWriter page;
+  for (const Bytes revocation : revocations) {
+    ByteWriter one;
+    write_message(one, RevocationMessage{revocation});
+    if (page.size() + one.size() > kMaxGossipPayload) send_payload({to, {}, page.take()}, now);
+    page.bytes(one.written());
+  }
+  if (page.size() > 0) send_payload({to, {}, page.take()}, now);
+}
+
+void Gossip::want_session(const Identity& identity, Instant now) {
+  if (swim_.members().find(identity) == nullptr || has_session(identity)) return;
+  Peer& peer = peer_of(identity);
+  if (!peer.greeting.is_underway) peer.greeting.tries = 0;
+  greet(peer, now);
+}
+
 void Gossip::leave(Instant now) {
   swim_.leave(now);
   pump(now);
@@ -334,6 +355,7 @@ Gossip::Peer& Gossip::peer_of(const Identity& identity) {
   by_hint_[sender_hint(identity)] = identity;
   if (const Member* const member = swim_.members().find(identity)) {
     if (auto record = decode_record(member->record->record)) peer.candidates = record->endpoints;
+    if (is_usable_) std::erase_if(peer.candidates, [&](const auto& at) { return !is_usable_(at); });
   }
   return peer;
 }

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -38,14 +39,20 @@ struct EndpointVerified {
   Identity identity;
   Endpoint endpoint;
 };
-using GossipAction = std::variant<SendDatagram, EndpointVerified, MemberChanged, TrySeed,
-                                  EndpointObserved, DuplicateIdentity, OwnRecordOutdated>;
+// The two have proved to each other that they are who and where they say: once a life of either.
+struct SessionBegan {
+  Identity identity;
+};
+using GossipAction = std::variant<SendDatagram, EndpointVerified, SessionBegan, MemberChanged,
+                                  TrySeed, EndpointObserved, DuplicateIdentity, OwnRecordOutdated>;
 
 struct GossipOptions {
   std::string mesh;
   SwimOptions swim;
   // Trusted here: a hello keyed by one of these is looked at as well as one keyed by our identity.
   std::vector<VerifyKey> organisations;
+  // Which of the endpoints in a member's record may be sent to; none: all.
+  std::function<bool(const Endpoint&)> is_usable;
 };
 
 // Datagrams that went no further, each counted once.
@@ -78,6 +85,8 @@ class Gossip {
   void contact(const Identity& identity, const Endpoint& endpoint, Instant now);
   // Somebody of this organisation may be reached there.
   void contact_organisation(const VerifyKey& organisation, const Endpoint& endpoint, Instant now);
+  // A session with a member is wanted now: a packet waits for it. Nothing when there is one.
+  void want_session(const Identity& identity, Instant now);
   // Where a member may be reached, the best first; replaces what its record said.
   void set_candidates(const Identity& identity, std::vector<Endpoint> candidates);
   // The data plane has authenticated a packet of this member, from there.
@@ -89,6 +98,8 @@ class Gossip {
   // Not a member any more: its session is gone at once.
   void remove(const Identity& identity, Instant now);
   void spread_revocation(Bytes revocation, Instant now);
+  // To one member: those that it may have missed.
+  void tell_revocations(const Identity& to, const std::vector<Bytes>& revocations, Instant now);
   void leave(Instant now);
   void on_timers(Instant now);
   [[nodiscard]] Instant next_deadline() const;
@@ -183,6 +194,7 @@ class Gossip {
   const Identity self_;
   const Key private_key_;
   const std::string mesh_;
+  const std::function<bool(const Endpoint&)> is_usable_;
   Authority& authority_;
   Random& random_;
   Swim swim_;

@@ -259,6 +259,7 @@ void Gossip::take_answer(Peer& peer, const HelloAnswer& answer, const Endpoint& 
     seal_and_send(peer, source, payload, now);
   }
   if (std::exchange(peer.wants_join, false)) swim_.join(peer.identity, now);
+  actions_.emplace_back(SessionBegan{peer.identity});
 }
 
 void Gossip::on_cookie(Bytes datagram, Instant now) {

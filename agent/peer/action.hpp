@@ -13,12 +13,6 @@
 
 namespace xm {
 
-// The two clocks, read once per input: timers run on the first, TAI64N and display on the second.
-struct Moment {
-  Instant now;
-  WallTime wall;
-};
-
 // Where a peer's packets go, and the sticky source: the address and interface of ours that it last
 // sent to. Family none and 0 leave the choice to the kernel.
 struct PeerRoute {

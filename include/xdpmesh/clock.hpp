@@ -33,6 +33,13 @@ struct WallTime {
   std::int64_t nanoseconds = 0;
 };
 
+// The two clocks, read once per input of a protocol: timers run on the first, timestamps and what
+// is compared between machines on the second.
+struct Moment {
+  Instant now;
+  WallTime wall;
+};
+
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -32,8 +32,9 @@ struct GossipNode {
 
   // A new life: another boot id, nothing remembered.
   void restart(const std::string& mesh, Instant now, const SwimOptions& swim = {}) {
-    gossip = std::make_unique<Gossip>(identity, x25519_of(authority.key()),
-                                      GossipOptions{mesh, swim, organisations}, authority, random);
+    gossip =
+        std::make_unique<Gossip>(identity, x25519_of(authority.key()),
+                                 GossipOptions{mesh, swim, organisations, {}}, authority, random);
     if (!gossip->start(record, now)) std::abort();
   }
 

@@ -1,0 +1,283 @@
+#include "agent/mesh/mesh.hpp"
+
+#include <algorithm>
+#include <memory>
+
+namespace xm {
+namespace {
+
+// How often decisions and silences are looked at again at the latest: the wall clock may be set.
+constexpr Duration kCheckInterval = 10s;
+// Records are not issued faster, whatever changes: each one goes to everybody.
+constexpr Duration kIssueInterval = 5s;
+// Told to a member with whom a session begins; the others have had their time.
+constexpr std::size_t kMostRevocationsTold = 128;
+constexpr Duration kDuplicateReported = 600s;
+
+SwimOptions swim_options(const MeshOptions& options) {
+  SwimOptions swim;
+  swim.max_members = options.max_members;
+  return swim;
+}
+
+}  // namespace
+
+Mesh::Mesh(const SigningKey& key, const MeshOptions& options, const MeshCounters& counters,
+           Random& random)
+    : self_(Identity::of(key)),
+      options_(options),
+      authority_(options.mesh, key.clone(), counters.incarnation),
+      own_(options.mesh, key.clone(), counters.record_version),
+      roster_(options.mesh, self_, options.ipv4_prefix),
+      gossip_(self_, x25519_of(key),
+              {.mesh = options.mesh,
+               .swim = swim_options(options),
+               .organisations = {},
+               .is_usable = [this](const Endpoint& at) { return roster_.is_usable(at); }},
+              authority_, random),
+      wishes_(options.wishes) {}
+
+Status Mesh::start(const TrustFiles& files, const std::optional<CertificateChain>& chain,
+                   const Moment& at) {
+  begin(at);
+  trust_faults_ = authority_.trust().load(files);
+  gossip_.set_organisations(authority_.trust().organisations());
+  own_.set_chain(chain);
+  const auto record = own_.issue(wishes_, seconds_of(at.wall));
+  if (!record) return record.error();
+  if (!gossip_.start(record.value(), at.now)) return Error{authority_.fault()};
+  check_at_ = at.now + kCheckInterval;
+  issue_not_before_ = at.now + kIssueInterval;
+  must_settle_ = true;
+  finish(at);
+  return {};
+}
+
+void Mesh::reload_trust(const TrustFiles& files, const std::optional<CertificateChain>& chain,
+                        const Moment& at) {
+  begin(at);
+  const auto before = authority_.trust().revocations().size();
+  trust_faults_ = authority_.trust().load(files);
+  gossip_.set_organisations(authority_.trust().organisations());
+  own_.set_chain(chain);
+  const std::vector<std::uint8_t> encoded =
+      chain ? encode_chain(*chain) : std::vector<std::uint8_t>();
+  must_issue_ = must_issue_ || encoded != own_.held()->certificates;
+  reconsider(at);
+  // Those that a person has put there are news for everybody.
+  if (authority_.trust().revocations().size() != before) {
+    for (const SignedRevocation* const revocation : authority_.trust().revocations()) {
+      gossip_.spread_revocation(revocation->bytes(), at.now);
+    }
+  }
+  finish(at);
+}
+
+void Mesh::reconfigure(const MeshOptions& options, const Moment& at) {
+  begin(at);
+  options_.accept_subnets = options.accept_subnets;
+  options_.accept_default = options.accept_default;
+  RecordWishes wishes = options.wishes;
+  wishes.endpoints = wishes_.endpoints;
+  wishes.salt = wishes_.salt;
+  must_issue_ = must_issue_ || wishes != wishes_;
+  wishes_ = std::move(wishes);
+  must_settle_ = true;
+  finish(at);
+}
+
+void Mesh::set_endpoints(std::vector<Endpoint> endpoints, const Moment& at) {
+  begin(at);
+  must_issue_ = must_issue_ || endpoints != wishes_.endpoints;
+  wishes_.endpoints = std::move(endpoints);
+  finish(at);
+}
+
+void Mesh::receive(Bytes datagram, const Endpoint& source, const Moment& at) {
+  begin(at);
+  gossip_.receive(datagram, source, at.now);
+  finish(at);
+}
+
+void Mesh::contact(const std::optional<Identity>& identity, const Endpoint& endpoint,
+                   const Moment& at) {
+  begin(at);
+  if (identity) {
+    gossip_.contact(*identity, endpoint, at.now);
+  } else {
+    for (const VerifyKey& organisation : authority_.trust().organisations()) {
+      gossip_.contact_organisation(organisation, endpoint, at.now);
+    }
+  }
+  finish(at);
+}
+
+void Mesh::heard(const Identity& identity, const Endpoint& source, const Moment& at) {
+  begin(at);
+  gossip_.heard_elsewhere(identity, source, at.now);
+  finish(at);
+}
+
+void Mesh::want_session(const Identity& identity, const Moment& at) {
+  begin(at);
+  gossip_.want_session(identity, at.now);
+  finish(at);
+}
+
+void Mesh::introduce(Bytes record, Bytes certificates, const Moment& at) {
+  begin(at);
+  if (const SharedRecord held = authority_.admit_record(record, certificates)) {
+    gossip_.introduce(held, nullptr, at.now);
+  }
+  finish(at);
+}
+
+void Mesh::leave(const Moment& at) {
+  begin(at);
+  gossip_.leave(at.now);
+  finish(at);
+  check_at_ = kFarFuture;
+}
+
+void Mesh::on_timers(const Moment& at) {
+  begin(at);
+  gossip_.on_timers(at.now);
+  if (check_at_ <= at.now) {
+    check_at_ = at.now + kCheckInterval;
+    authority_.trust().forget_expired(seconds_of(at.wall));
+    must_issue_ = must_issue_ || own_.is_due(seconds_of(at.wall));
+    must_plan_ = true;  // whoever has been silent for too long goes
+    reconsider(at);
+  }
+  finish(at);
+}
+
+Instant Mesh::next_deadline() const {
+  const Instant issue = must_issue_ ? issue_not_before_ : kFarFuture;
+  return std::min({gossip_.next_deadline(), check_at_, issue});
+}
+
+void Mesh::begin(const Moment& at) {
+  now_ = at.now;
+  authority_.set_time(seconds_of(at.wall));
+}
+
+// What one input leads to, to its end: what gossip wants may change who is a member, and that what
+// gossip is to do.
+void Mesh::finish(const Moment& at) {
+  for (auto actions = gossip_.take_actions(); !actions.empty(); actions = gossip_.take_actions()) {
+    for (GossipAction& action : actions) take(action, at);
+    take_revocations(at);
+  }
+  if (std::exchange(must_settle_, false)) settle(at);
+  if (must_issue_ && issue_not_before_ <= at.now) issue(at);
+  for (GossipAction& action : gossip_.take_actions()) take(action, at);
+  if (std::exchange(must_plan_, false)) make_plan(at.now);
+}
+
+void Mesh::take(GossipAction& action, const Moment& at) {
+  struct Handler {
+    Mesh& mesh;
+    const Moment& at;
+
+    void operator()(SendDatagram& send) const { mesh.actions_.emplace_back(std::move(send)); }
+    void operator()(const EndpointVerified& verified) const {
+      mesh.actions_.emplace_back(verified);
+    }
+    void operator()(const SessionBegan& session) const { mesh.on_session(session.identity, at); }
+    void operator()(const MemberChanged& change) const { mesh.on_member(change, at); }
+    void operator()(const TrySeed& seed) const { mesh.actions_.emplace_back(seed); }
+    void operator()(const EndpointObserved& observed) const {
+      mesh.actions_.emplace_back(observed);
+    }
+    void operator()(const DuplicateIdentity&) const { mesh.duplicate_at_ = at.now; }
+    void operator()(const OwnRecordOutdated& outdated) const {
+      mesh.issue(at, outdated.seen_version);
+    }
+  };
+  std::visit(Handler{*this, at}, action);
+}
+
+void Mesh::on_member(const MemberChanged& change, const Moment& at) {
+  actions_.emplace_back(change);
+  must_plan_ = true;
+  if (change.change == MemberChange::forgotten) {
+    roster_.remove(change.identity);
+    must_settle_ = true;
+    return;
+  }
+  if (change.change != MemberChange::joined && change.change != MemberChange::record) return;
+  const Member* const member = gossip_.swim().members().find(change.identity);
+  if (member == nullptr) return;
+  must_settle_ = true;
+  if (!roster_.take(*member->record, authority_.trust(), seconds_of(at.wall))) {
+    gossip_.remove(change.identity, at.now);
+    return;
+  }
+  gossip_.set_candidates(change.identity, roster_.candidates(*roster_.find(change.identity)));
+}
+
+// Whom we meet (again) hears first who is out: what went round while we were apart.
+void Mesh::on_session(const Identity& identity, const Moment& at) {
+  std::vector<Bytes> revocations;
+  for (const SignedRevocation* const revocation : authority_.trust().revocations()) {
+    if (revocations.size() == kMostRevocationsTold) break;
+    revocations.push_back(revocation->bytes());
+  }
+  gossip_.tell_revocations(identity, revocations, at.now);
+  actions_.emplace_back(SessionBegan{identity});
+}
+
+// Trust has changed, or time has passed: who is no member any more is out.
+void Mesh::reconsider(const Moment& at) {
+  for (const Identity& gone : roster_.reconsider(authority_.trust(), seconds_of(at.wall))) {
+    gossip_.remove(gone, at.now);
+  }
+  must_settle_ = true;
+  if (const auto until = roster_.until()) {
+    const Duration left = std::chrono::seconds(*until - seconds_of(at.wall));
+    check_at_ = std::min(check_at_, at.now + std::clamp<Duration>(left, 0ns, kCheckInterval));
+  }
+}
+
+void Mesh::take_revocations(const Moment& at) {
+  std::vector<SignedRevocation> news = authority_.take_news();
+  if (news.empty()) return;
+  reconsider(at);
+  for (SignedRevocation& revocation : news) {
+    actions_.emplace_back(RevocationLearnt{std::move(revocation)});
+  }
+}
+
+void Mesh::issue(const Moment& at, std::uint64_t seen) {
+  must_issue_ = false;
+  issue_not_before_ = at.now + kIssueInterval;
+  const auto record = own_.issue(wishes_, seconds_of(at.wall), seen);
+  record_fault_ = record ? std::string() : record.error().what;
+  if (record) gossip_.set_own_record(record.value(), at.now);
+}
+
+std::vector<std::string> Mesh::faults() const {
+  std::vector<std::string> faults = trust_faults_;
+  if (authority_.trust().is_empty()) {
+    faults.emplace_back(
+        "nobody is trusted, so nobody can join: xdp-mesh trust KEY on this machine, and this "
+        "node's key on theirs");
+  }
+  if (!record_fault_.empty())
+    faults.push_back("this node's record is not renewed: " + record_fault_);
+  if (!authority_.fault().empty()) faults.push_back(authority_.fault());
+  if (!duplicate_at_.is_never() && now_ - duplicate_at_ < kDuplicateReported) {
+    faults.emplace_back(
+        "duplicate identity: another node runs with this node's key; give one of them its own "
+        "(xdp-mesh keygen)");
+  }
+  for (const AddressConflict& conflict : roster_.conflicts()) {
+    faults.push_back(conflict.prefix.to_string() +
+                     " is wanted by two: " + conflict.owner.short_text() + " has it, " +
+                     conflict.loser.short_text() + " has not");
+  }
+  return faults;
+}
+
+}  // namespace xm

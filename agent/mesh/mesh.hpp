@@ -1,0 +1,161 @@
+// A node of the mesh, without its sockets: gossip, trust, its own record, and what follows for the
+// tunnel: which peers with which inner addresses. Datagrams, files and time go in, actions and a
+// plan come out: no descriptor, clock or thread.
+//
+//   mesh.cpp        inputs, and what comes out of gossip
+//   mesh_plan.cpp   from members to peers, addresses and routes
+//
+// After every input the caller carries out take_actions().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "agent/crypto/random.hpp"
+#include "agent/mesh/gossip.hpp"
+#include "agent/mesh/incarnation.hpp"
+#include "agent/mesh/mesh_authority.hpp"
+#include "agent/mesh/own_record.hpp"
+#include "agent/mesh/roster.hpp"
+#include "xdpmesh/addr.hpp"
+#include "xdpmesh/clock.hpp"
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+struct MeshOptions {
+  std::string mesh;
+  Prefix ipv4_prefix;
+  RecordWishes wishes;  // endpoints and salt are those to begin with
+  std::size_t max_members = 4096;
+  bool accept_subnets = true;
+  bool accept_default = false;
+};
+
+// Numbers that outlive the process, each in its own place.
+struct MeshCounters {
+  CounterStore& incarnation;
+  CounterStore& record_version;
+};
+
+// A member as the tunnel has it.
+struct MeshPeer {
+  Identity identity;
+  PublicKey key{};
+  std::vector<Prefix> allowed_ips;  // ascending
+
+  friend bool operator==(const MeshPeer&, const MeshPeer&) = default;
+};
+
+// What the tunnel is to look like.
+struct MeshPlan {
+  std::vector<MeshPeer> peers;    // ascending by identity
+  std::vector<Prefix> addresses;  // of our interface, with host bits: see mesh_plan.cpp
+  std::vector<Prefix> routes;     // along our interface, beside those that its addresses make
+
+  friend bool operator==(const MeshPlan&, const MeshPlan&) = default;
+};
+
+// plan() has another answer.
+struct PlanChanged {};
+// It came by gossip and holds: to be kept on disk.
+struct RevocationLearnt {
+  SignedRevocation revocation;
+};
+// Another salt was taken: to be used at the next start, so that the address stays.
+struct SaltChanged {
+  std::uint32_t salt = 0;
+};
+
+using MeshAction =
+    std::variant<SendDatagram, EndpointVerified, SessionBegan, MemberChanged, TrySeed,
+                 EndpointObserved, PlanChanged, RevocationLearnt, SaltChanged>;
+
+class Mesh {
+ public:
+  // The references outlive it.
+  Mesh(const SigningKey& key, const MeshOptions& options, const MeshCounters& counters,
+       Random& random);
+
+  // --- inputs ---
+
+  // The first. An error when there is no incarnation, version or record to begin with.
+  [[nodiscard]] Status start(const TrustFiles& files, const std::optional<CertificateChain>& chain,
+                             const Moment& at);
+  // The directory has changed. Whom nothing vouches for any more is out when this returns.
+  void reload_trust(const TrustFiles& files, const std::optional<CertificateChain>& chain,
+                    const Moment& at);
+  // Names, addresses, subnets and life from the configuration; limits and what is accepted.
+  void reconfigure(const MeshOptions& options, const Moment& at);
+  // Where we may be reached, the best first: into our record.
+  void set_endpoints(std::vector<Endpoint> endpoints, const Moment& at);
+  // A gossip datagram. Read during the call.
+  void receive(Bytes datagram, const Endpoint& source, const Moment& at);
+  // A seed, or an address without a name: then somebody of a trusted organisation is asked for.
+  void contact(const std::optional<Identity>& identity, const Endpoint& endpoint, const Moment& at);
+  // The data plane has authenticated something of this member, from there.
+  void heard(const Identity& identity, const Endpoint& source, const Moment& at);
+  // A packet for this member waits.
+  void want_session(const Identity& identity, const Moment& at);
+  // A member that was known before the start.
+  void introduce(Bytes record, Bytes certificates, const Moment& at);
+  void leave(const Moment& at);
+  void on_timers(const Moment& at);
+  [[nodiscard]] Instant next_deadline() const;
+
+  // --- outputs ---
+
+  [[nodiscard]] std::vector<MeshAction> take_actions() { return std::exchange(actions_, {}); }
+  [[nodiscard]] const MeshPlan& plan() const { return plan_; }
+
+  [[nodiscard]] const Identity& self() const { return self_; }
+  [[nodiscard]] const Gossip& gossip() const { return gossip_; }
+  [[nodiscard]] const Roster& roster() const { return roster_; }
+  [[nodiscard]] const OwnRecord& own_record() const { return own_; }
+  [[nodiscard]] const MeshAuthority& authority() const { return authority_; }
+  // What is wrong, each a sentence for people.
+  [[nodiscard]] std::vector<std::string> faults() const;
+
+ private:
+  // mesh.cpp
+  void begin(const Moment& at);
+  void finish(const Moment& at);
+  void take(GossipAction& action, const Moment& at);
+  void on_member(const MemberChanged& change, const Moment& at);
+  void on_session(const Identity& identity, const Moment& at);
+  void reconsider(const Moment& at);
+  void take_revocations(const Moment& at);
+  void issue(const Moment& at, std::uint64_t seen = 0);
+
+  // mesh_plan.cpp
+  void settle(const Moment& at);
+  void make_plan(Instant now);
+  [[nodiscard]] AddressClaim our_claim() const;
+  [[nodiscard]] bool is_peer(const Member& member, Instant now);
+  void add_routes_to(const Standing& standing, std::vector<Prefix>& routes) const;
+
+  const Identity self_;
+  MeshOptions options_;
+  MeshAuthority authority_;
+  OwnRecord own_;
+  Roster roster_;
+  Gossip gossip_;
+  RecordWishes wishes_;
+  MeshPlan plan_;
+  bool must_issue_ = false;
+  bool must_settle_ = false;
+  bool must_plan_ = false;
+  Instant check_at_ = kFarFuture;  // trust, records and silences are looked at again
+  Instant issue_not_before_;
+  std::vector<std::string> trust_faults_;
+  std::string record_fault_;
+  Instant duplicate_at_;
+  Instant now_;
+  std::vector<MeshAction> actions_;
+};
+
+}  // namespace xm

@@ -1,0 +1,99 @@
+// From members to the tunnel: peers with allowed IPs, the addresses of our interface, routes.
+//
+// Our derived addresses stand on the interface with the length of their prefix, so that the kernel
+// sends the whole mesh along it; what we were granted beside them stands there alone. A member's
+// addresses within those prefixes need no route of their own, everything else does.
+#include <algorithm>
+#include <utility>
+
+#include "agent/mesh/mesh.hpp"
+
+namespace xm {
+namespace {
+
+// design: a session goes only after so long without an answer of any kind.
+constexpr Duration kSilence = 180s;
+
+Prefix host(const IpAddress& address) {
+  return {address, static_cast<std::uint8_t>(address.bits())};
+}
+
+}  // namespace
+
+AddressClaim Mesh::our_claim() const {
+  AddressClaim claim{
+      .identity = self_, .derived = roster_.derive(self_, wishes_.salt), .granted = {}};
+  for (const IpAddress& address : wishes_.addresses) claim.granted.push_back(host(address));
+  claim.granted.insert(claim.granted.end(), wishes_.subnets.begin(), wishes_.subnets.end());
+  return claim;
+}
+
+// Our derived IPv4 address may be another's: then we take a new salt.
+void Mesh::settle(const Moment& at) {
+  must_plan_ = true;
+  roster_.settle(our_claim());
+  const IpAddress ours = derive_ipv4(options_.mesh, self_, wishes_.salt, options_.ipv4_prefix);
+  if (!roster_.is_taken(ours)) return;
+  const auto salt = free_salt(options_.mesh, self_, wishes_.salt + 1, options_.ipv4_prefix,
+                              [&](const IpAddress& address) { return roster_.is_taken(address); });
+  if (!salt) {
+    record_fault_ = options_.ipv4_prefix.to_string() + " is full: no IPv4 address is left for us";
+    return;
+  }
+  wishes_.salt = *salt;
+  actions_.emplace_back(SaltChanged{*salt});
+  roster_.settle(our_claim());
+  issue(at);
+}
+
+bool Mesh::is_peer(const Member& member, Instant now) {
+  if (member.state == MemberState::left) return false;
+  if (member.state != MemberState::dead) return true;
+  const Instant last = std::max(member.answered_at, member.state_since);
+  if (now - last >= kSilence) return false;
+  check_at_ = std::min(check_at_, last + kSilence);
+  return true;
+}
+
+void Mesh::add_routes_to(const Standing& standing, std::vector<Prefix>& routes) const {
+  for (const Prefix& prefix : standing.prefixes) {
+    const bool is_address = prefix.length == prefix.address.bits();
+    const bool is_on_link =
+        is_address && (options_.ipv4_prefix.contains(prefix.address) ||
+                       derive_ipv6_prefix(options_.mesh).contains(prefix.address));
+    if (is_on_link) continue;
+    const bool is_accepted =
+        prefix.length == 0 ? options_.accept_default : is_address || options_.accept_subnets;
+    if (is_accepted) routes.push_back(prefix);
+  }
+}
+
+void Mesh::make_plan(Instant now) {
+  MeshPlan plan;
+  for (const auto& [identity, standing] : roster_.all()) {
+    const Member* const member = gossip_.swim().members().find(identity);
+    if (member == nullptr || !is_peer(*member, now)) continue;
+    MeshPeer peer{.identity = identity, .key = standing.key, .allowed_ips = standing.prefixes};
+    if (!options_.accept_default) {
+      std::erase_if(peer.allowed_ips, [](const Prefix& prefix) { return prefix.length == 0; });
+    }
+    plan.peers.push_back(std::move(peer));
+    add_routes_to(standing, plan.routes);
+  }
+  const std::uint8_t v6_length = derive_ipv6_prefix(options_.mesh).length;
+  for (const Prefix& derived : roster_.derive(self_, wishes_.salt)) {
+    const bool is_v4 = derived.address.is_v4();
+    if (std::find(roster_.our_prefixes().begin(), roster_.our_prefixes().end(), derived) ==
+        roster_.our_prefixes().end()) {
+      continue;
+    }
+    plan.addresses.push_back({derived.address, is_v4 ? options_.ipv4_prefix.length : v6_length});
+  }
+  for (const IpAddress& address : wishes_.addresses) plan.addresses.push_back(host(address));
+  std::sort(plan.routes.begin(), plan.routes.end());
+  if (plan == plan_) return;
+  plan_ = std::move(plan);
+  actions_.emplace_back(PlanChanged{});
+}
+
+}  // namespace xm

@@ -1,0 +1,305 @@
+#include "agent/mesh/mesh.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+
+#include "agent/mesh/armour.hpp"
+#include "tests/support/mesh_lab.hpp"
+
+namespace xm {
+namespace {
+
+using test::MeshLab;
+
+SignedCertificate certificate(const SigningKey& organisation, const Identity& member,
+                              const Lifetime& life) {
+  Certificate wanted;
+  wanted.issuer = verify_key(organisation);
+  wanted.subject = member.key;
+  wanted.life = life;
+  auto made = SignedCertificate::sign(wanted, organisation);
+  REQUIRE(made.ok());
+  return std::move(*made);
+}
+
+// A lab whose nodes trust nothing but one organisation, which has certified them all.
+struct OrganisationLab : MeshLab {
+  explicit OrganisationLab(std::size_t count, UnixSeconds life = kDay)
+      : MeshLab(count), random(9), organisation(generate_signing_key(random)) {
+    for (const auto& node : nodes) {
+      node->files.organisations.push_back({"acme", trust_text({{.kind = KeyKind::organisation,
+                                                                .key = verify_key(organisation),
+                                                                .label = "acme",
+                                                                .grants = Grants::everything()}})});
+      node->chain = CertificateChain{
+          certificate(organisation, node->identity, {seconds() - 60, seconds() + life}), {}};
+    }
+  }
+  void revoke(std::size_t where, std::size_t whom) {
+    auto made = SignedRevocation::sign(nodes[whom]->identity.key, seconds(), organisation);
+    REQUIRE(made.ok());
+    nodes[where]->files.revocations.push_back({"gone", armour("revocation", made.value().bytes())});
+    reload(where);
+  }
+
+  test::SeededRandom random;
+  SigningKey organisation;
+};
+
+}  // namespace
+
+TEST_CASE("a mesh of nodes that trust each other's keys forms through one seed") {
+  MeshLab lab(5);
+  lab.all_trust_all();
+  lab.start_all();
+  lab.pass(20s);
+  CHECK(lab.pairs() == 20);
+  const MeshPeer* const peer = lab[3].peer(lab[4]);
+  REQUIRE(peer != nullptr);
+  CHECK(peer->key == lab[4].identity.wireguard_key());
+  CHECK(peer->allowed_ips == lab[4].mesh->roster().our_prefixes());
+  CHECK(lab[3].mesh->plan().addresses.size() == 2);
+  CHECK(lab[3].mesh->plan().routes.empty());
+}
+
+TEST_CASE("who is trusted by nobody is nobody, and is told what is missing") {
+  MeshLab lab(2);
+  lab.start_all();
+  lab.pass(60s);
+  CHECK(lab.pairs() == 0);
+  CHECK(lab[0].has_fault("nobody is trusted"));
+  CHECK(lab[1].seeds_wanted > 0);
+}
+
+TEST_CASE("one-sided trust makes no member of either, and no death") {
+  MeshLab lab(3);
+  lab.all_trust_all();
+  lab.distrust(1, 2);
+  lab.start_all();
+  lab.pass(120s);
+  CHECK(lab[1].member(lab[2]) == nullptr);
+  CHECK(lab[1].peer(lab[2]) == nullptr);
+  CHECK(lab[0].holds_alive(lab[2]));
+  // Node 0 knows of both; to node 2 node 1 answers nothing, and others say that it lives.
+  REQUIRE(lab[2].member(lab[1]) != nullptr);
+  CHECK(lab[2].holds_alive(lab[1]));
+  CHECK_FALSE(lab[2].mesh->gossip().has_session(lab[1].identity));
+}
+
+TEST_CASE("trust that is taken away cuts off at once, where it is taken away") {
+  MeshLab lab(3);
+  lab.all_trust_all();
+  lab.start_all();
+  lab.pass(20s);
+  REQUIRE(lab.pairs() == 6);
+  lab.distrust(0, 2);
+  CHECK(lab[0].peer(lab[2]) == nullptr);
+  CHECK(lab[1].peer(lab[2]) != nullptr);
+  lab.pass(60s);
+  CHECK(lab[0].peer(lab[2]) == nullptr);
+  CHECK(lab[1].holds_alive(lab[2]));
+  // And given again, it comes back.
+  lab.trust(0, 2);
+  lab.reload(0);
+  lab.pass(60s);
+  CHECK(lab[0].peer(lab[2]) != nullptr);
+}
+
+TEST_CASE("an organisation's members find each other by an address alone") {
+  OrganisationLab lab(3);
+  for (std::size_t i = 0; i < 3; ++i) lab.start(i);
+  for (std::size_t i = 1; i < 3; ++i) {
+    lab[i].mesh->contact(std::nullopt, lab[0].endpoint, lab.at());
+    lab.carry_out(lab[i]);
+  }
+  lab.pass(20s);
+  CHECK(lab.pairs() == 6);
+}
+
+TEST_CASE("a revocation goes round, is to be kept, and puts its node out everywhere") {
+  OrganisationLab lab(5);
+  lab.start_all();
+  lab.pass(30s);
+  REQUIRE(lab.pairs() == 20);
+  lab.revoke(1, 4);
+  CHECK(lab[1].peer(lab[4]) == nullptr);
+  lab.pass(5s);
+  for (std::size_t i = 0; i < 4; ++i) {
+    CAPTURE(i);
+    CHECK(lab[i].peer(lab[4]) == nullptr);
+    CHECK(lab[i].member(lab[4]) == nullptr);
+    CHECK(lab[i].learnt.size() == (i == 1 ? 0U : 1U));
+  }
+  lab.pass(120s);
+  CHECK(lab[0].peer(lab[4]) == nullptr);
+}
+
+TEST_CASE("what was revoked while a network was parted is told as soon as it meets") {
+  OrganisationLab lab(4);
+  lab.start_all();
+  lab.pass(30s);
+  lab[2].side = lab[3].side = 1;
+  lab.pass(240s);
+  lab.revoke(0, 3);
+  lab.pass(10s);
+  CHECK(lab[2].peer(lab[3]) != nullptr);  // it could not know
+  lab[2].side = lab[3].side = 0;
+  for (int i = 0; i < 600 && lab[2].peer(lab[0]) == nullptr; ++i) lab.pass(100ms);
+  REQUIRE(lab[2].peer(lab[0]) != nullptr);
+  lab.pass(100ms);
+  CHECK(lab[2].peer(lab[3]) == nullptr);
+}
+
+TEST_CASE("a certificate that ends ends the membership") {
+  OrganisationLab lab(2, 300);
+  lab.start_all();
+  lab.pass(30s);
+  REQUIRE(lab.pairs() == 2);
+  lab.pass(271s);
+  CHECK(lab[0].peer(lab[1]) == nullptr);
+  CHECK(lab[1].peer(lab[0]) == nullptr);
+}
+
+TEST_CASE("a new certificate goes round with a new record") {
+  OrganisationLab lab(2, 300);
+  lab.start_all();
+  lab.pass(30s);
+  for (std::size_t i = 0; i < 2; ++i) {
+    lab[i].chain = CertificateChain{
+        certificate(lab.organisation, lab[i].identity, {lab.seconds(), lab.seconds() + kDay}), {}};
+    lab.reload(i);
+  }
+  lab.pass(400s);
+  CHECK(lab.pairs() == 2);
+}
+
+TEST_CASE("records are renewed at a third of their life") {
+  MeshLab lab(2);
+  lab.all_trust_all();
+  lab[1].options.wishes.life = kLeastRecordLife;
+  lab.start_all();
+  lab.pass(30s);
+  const std::uint64_t first = lab[0].member(lab[1])->record->version;
+  lab.pass(std::chrono::seconds(kLeastRecordLife / 3 + 60));
+  CHECK(lab[0].member(lab[1])->record->version == first + 1);
+  CHECK(lab.pairs() == 2);
+}
+
+TEST_CASE("two that derive one address: one takes another, and all agree") {
+  // 14 addresses for 8 nodes: some collide.
+  MeshLab lab(8);
+  lab.all_trust_all();
+  for (const auto& node : lab.nodes)
+    node->options.ipv4_prefix = Prefix::parse("10.0.0.0/28").value();
+  lab.start_all();
+  lab.pass(120s);
+  REQUIRE(lab.pairs() == 56);
+  std::size_t moved = 0;
+  for (const auto& node : lab.nodes) {
+    moved += node->salts.size();
+    CHECK(node->mesh->plan().addresses.size() == 2);
+    CHECK(node->mesh->roster().conflicts().empty());
+    for (const auto& other : lab.nodes) {
+      if (node == other) continue;
+      CHECK(node->peer(*other)->allowed_ips == other->mesh->roster().our_prefixes());
+    }
+  }
+  CHECK(moved > 0);
+}
+
+TEST_CASE("what is granted becomes allowed IPs and routes, what is not does not") {
+  MeshLab lab(3);
+  const auto subnet = Prefix::parse("192.168.7.0/24").value();
+  const auto everything = Prefix::parse("0.0.0.0/0").value();
+  lab.trust(0, 1, {{}, {}, {subnet, everything}});
+  lab.trust(0, 2);
+  lab.trust(1, 0);
+  lab.trust(1, 2);
+  lab.trust(2, 0);
+  lab.trust(2, 1);
+  lab[1].options.wishes.subnets = {everything, subnet};
+  lab.start_all();
+  lab.pass(20s);
+  REQUIRE(lab[0].peer(lab[1]) != nullptr);
+  CHECK(lab[0].mesh->plan().routes == std::vector<Prefix>{subnet});
+  CHECK(lab[0].peer(lab[1])->allowed_ips.size() == 3);
+  CHECK(lab[2].mesh->plan().routes.empty());
+  CHECK(lab[2].peer(lab[1])->allowed_ips.size() == 2);
+
+  MeshOptions options = lab[0].options;
+  options.accept_default = true;
+  lab[0].mesh->reconfigure(options, lab.at());
+  CHECK(lab[0].mesh->plan().routes == std::vector<Prefix>{everything, subnet});
+  options.accept_subnets = false;
+  lab[0].mesh->reconfigure(options, lab.at());
+  CHECK(lab[0].mesh->plan().routes == std::vector<Prefix>{everything});
+}
+
+TEST_CASE("a crash takes the peer away only after three minutes without any answer") {
+  MeshLab lab(3);
+  lab.all_trust_all();
+  lab.start_all();
+  lab.pass(30s);
+  lab.stop(2);
+  lab.pass(30s);
+  REQUIRE(lab[0].member(lab[2])->state == MemberState::dead);
+  CHECK(lab[0].peer(lab[2]) != nullptr);
+  lab.pass(180s);
+  CHECK(lab[0].peer(lab[2]) == nullptr);
+  lab.start(2);
+  lab.contact(2, 0);
+  lab.pass(30s);
+  CHECK(lab[0].peer(lab[2]) != nullptr);
+  CHECK(lab[1].holds_alive(lab[2]));
+}
+
+TEST_CASE("who leaves is gone at once") {
+  MeshLab lab(3);
+  lab.all_trust_all();
+  lab.start_all();
+  lab.pass(20s);
+  lab[2].mesh->leave(lab.at());
+  lab.carry_out(lab[2]);
+  lab.pass(2s);
+  CHECK(lab[0].member(lab[2])->state == MemberState::left);
+  CHECK(lab[0].peer(lab[2]) == nullptr);
+}
+
+TEST_CASE("a wall clock that jumps an hour ends nothing") {
+  MeshLab lab(3);
+  lab.all_trust_all();
+  lab.start_all();
+  lab.pass(30s);
+  for (const Duration jump : {Duration(1h), Duration(-2h)}) {
+    lab.wall_shift += jump;
+    lab.pass(60s);
+    CHECK(lab.pairs() == 6);
+  }
+}
+
+TEST_CASE("a disk that keeps no counter keeps a node from starting, with the reason") {
+  MeshLab lab(1);
+  lab[0].incarnations.is_full = true;
+  Mesh mesh(lab[0].key, lab[0].options, {lab[0].incarnations, lab[0].versions}, lab[0].random);
+  const Status started = mesh.start({}, {}, lab.at());
+  REQUIRE_FALSE(started.ok());
+  CHECK(started.error().what.find("disk is full") != std::string::npos);
+}
+
+TEST_CASE("endpoints within the mesh, or behind one of its nodes, are not tried") {
+  MeshLab lab(2);
+  const auto subnet = Prefix::parse("198.51.100.0/24").value();
+  lab.trust(0, 1, {{}, {}, {subnet}});
+  lab.trust(1, 0);
+  lab[1].options.wishes.subnets = {subnet};
+  lab[1].options.wishes.endpoints = {Endpoint::parse("100.64.3.3:5").value(),
+                                     Endpoint::parse("198.51.100.7:5").value(), lab[1].endpoint};
+  lab.start_all();
+  lab.pass(10s);
+  const Standing* const standing = lab[0].mesh->roster().find(lab[1].identity);
+  REQUIRE(standing != nullptr);
+  CHECK(lab[0].mesh->roster().candidates(*standing) == std::vector<Endpoint>{lab[1].endpoint});
+}
+
+}  // namespace xm
