@@ -3,7 +3,8 @@
 set(CMAKE_INTERPROCEDURAL_OPTIMIZATION OFF)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-# ThreadSanitizer examines what has threads: the bench, the command line and the mesh have one.
+# ThreadSanitizer examines what has threads: the bench, the command line, the mesh and what
+# crosses NATs have one.
 set(tested xm_node)
 if(NOT XM_TSAN)
   list(APPEND tested xm_cli xm_bench)
@@ -54,11 +55,11 @@ set_source_files_properties(tests/unit/peer/allowed_ips_test.cpp tests/unit/peer
 file(GLOB readers CONFIGURE_DEPENDS tests/unit/bench/*_test.cpp tests/unit/mesh/*_test.cpp)
 set_property(SOURCE ${readers} tests/unit/noise/fuzz_corpus_test.cpp
   tests/unit/ctl/status_schema_test.cpp tests/unit/ctl/metrics_test.cpp
-  tests/bpf/budget_test.cpp
+  tests/unit/nat/stun_test.cpp tests/bpf/budget_test.cpp
   APPEND PROPERTY COMPILE_DEFINITIONS XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
 file(GLOB_RECURSE unit CONFIGURE_DEPENDS tests/unit/*_test.cpp)
 if(XM_TSAN)
-  list(FILTER unit EXCLUDE REGEX "tests/unit/(bench|cli|mesh|store)/")
+  list(FILTER unit EXCLUDE REGEX "tests/unit/(bench|cli|mesh|nat|store)/")
 endif()
 xm_test_binary(xm_unit_tests unit 300 ${unit})
 # The mesh under virtual time: for tests and for xdp-mesh-sim, and optimised, for it runs long.
@@ -81,7 +82,7 @@ foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
 endforeach()
 
 # One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
-foreach(folder IN ITEMS crypto wire loader noise io peer path mesh ctl store node cli bench)
+foreach(folder IN ITEMS crypto wire loader noise io nat peer path mesh ctl store node cli bench)
   file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
   if(sources)
     add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})

@@ -18,6 +18,7 @@ FLOORS = {
     "loader": 2,
     "agent/noise": 2,
     "agent/io": 2,
+    "agent/nat": 2,
     "agent/peer": 3,
     "agent/path": 4,
     "agent/mesh": 4,
@@ -33,6 +34,7 @@ FLOORS = {
 FORBIDDEN = {
     "agent/io": {"agent/crypto", "bpf"},
     "agent/noise": {"bpf"},
+    "agent/nat": {"bpf"},
     "agent/mesh": {"agent/io", "agent/peer", "loader", "bpf"},
     "agent/store": {"agent/io", "agent/peer", "agent/path", "loader", "bpf"},
 }

@@ -2,7 +2,6 @@
 
 #include <linux/rtnetlink.h>
 
-#include <algorithm>
 #include <utility>
 
 namespace xm {
@@ -25,20 +24,7 @@ Result<NetworkWatcher> NetworkWatcher::open() {
 void NetworkWatcher::read(Instant now) {
   bool something = false;
   const bool complete = events_.drain([&](const nlmsghdr&, std::int32_t) { something = true; });
-  if (!something && complete) return;
-  if (first_.is_never()) first_ = now;
-  last_ = now;
-}
-
-Instant NetworkWatcher::due() const {
-  if (first_.is_never()) return kFarFuture;
-  return std::min(last_ + kQuiet, first_ + kLongest);
-}
-
-bool NetworkWatcher::take_change(Instant now) {
-  if (now < due()) return false;
-  first_ = last_ = Instant{};
-  return true;
+  if (something || !complete) burst_.note(now);
 }
 
 }  // namespace xm

@@ -4,6 +4,7 @@
 // MTU that it learnt; what is refused for that reason is tried again after kGsoRetryAfter.
 #pragma once
 
+#include "agent/io/burst.hpp"
 #include "agent/io/rtnetlink.hpp"
 #include "xdpmesh/clock.hpp"
 #include "xdpmesh/result.hpp"
@@ -13,10 +14,6 @@ namespace xm {
 // Thread: the control thread. Watches the network namespace of the thread that opens it.
 class NetworkWatcher {
  public:
-  // A burst is over after this much silence, or has lasted this long.
-  static constexpr Duration kQuiet = 100ms;
-  static constexpr Duration kLongest = 1s;
-
   [[nodiscard]] static Result<NetworkWatcher> open();
 
   // To poll for reading; then call read().
@@ -24,16 +21,15 @@ class NetworkWatcher {
   void read(Instant now);
 
   // When take_change() will say yes; kFarFuture when nothing has happened.
-  [[nodiscard]] Instant due() const;
+  [[nodiscard]] Instant due() const { return burst_.due(); }
   // True once a burst.
-  [[nodiscard]] bool take_change(Instant now);
+  [[nodiscard]] bool take_change(Instant now) { return burst_.take(now); }
 
  private:
   explicit NetworkWatcher(RouteSocket events) : events_(std::move(events)) {}
 
   RouteSocket events_;
-  Instant first_;  // of the burst; never when there is none
-  Instant last_;
+  Burst burst_;
 };
 
 }  // namespace xm

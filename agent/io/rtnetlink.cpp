@@ -50,6 +50,15 @@ ssize_t receive(int fd, std::array<char, kBufferSize>& buffer, int flags,
   return from.nl_pid == 0 ? length : 0;
 }
 
+// What the message that ends a dump says: 0, or minus an errno.
+int end_of_dump(const nlmsghdr& message) {
+  int error = 0;
+  if (mnl_nlmsg_get_payload_len(&message) >= sizeof error) {
+    std::memcpy(&error, mnl_nlmsg_get_payload(&message), sizeof error);
+  }
+  return error;
+}
+
 int call_visitor(const nlattr* attribute, void* visitor) {
   (*static_cast<const VisitAttribute*>(visitor))(*attribute);
   return MNL_CB_OK;
@@ -93,12 +102,19 @@ Status RouteSocket::listen_everywhere() {
   return {};
 }
 
+void RouteSocket::let_kernel_filter_dumps() {
+  const int on = 1;
+  setsockopt(fd(), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof on);
+}
+
 Status RouteSocket::request(nlmsghdr& message, const std::string& what, const Visit& visit) {
-  message.nlmsg_flags |= NLM_F_REQUEST | NLM_F_ACK;
+  const bool is_dump = (message.nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+  message.nlmsg_flags |= is_dump ? NLM_F_REQUEST : NLM_F_REQUEST | NLM_F_ACK;
   message.nlmsg_seq = ++sequence_;
   if (mnl_socket_sendto(socket_.get(), &message, message.nlmsg_len) < 0) return errno_error(what);
 
   alignas(nlmsghdr) std::array<char, kBufferSize> buffer;
+  bool changed_meanwhile = false;
   while (true) {
     std::int32_t namespace_id = kThisNamespace;
     const ssize_t length = receive(fd(), buffer, 0, namespace_id);
@@ -113,6 +129,13 @@ Status RouteSocket::request(nlmsghdr& message, const std::string& what, const Vi
       if (answer->nlmsg_type == NLMSG_ERROR) {
         const auto* error = static_cast<const nlmsgerr*>(mnl_nlmsg_get_payload(answer));
         if (error->error != 0) return errno_error(what, -error->error);
+        return {};
+      }
+      if (is_dump && (answer->nlmsg_flags & NLM_F_DUMP_INTR) != 0) changed_meanwhile = true;
+      if (is_dump && answer->nlmsg_type == NLMSG_DONE) {
+        if (const int refused = end_of_dump(*answer); refused < 0)
+          return errno_error(what, -refused);
+        if (changed_meanwhile) return errno_error(what, EAGAIN);
         return {};
       }
       if (visit) visit(*answer, namespace_id);

@@ -36,7 +36,14 @@ class RouteSocket {
   // Events from every namespace that this one has a number for (needs CAP_NET_BROADCAST).
   [[nodiscard]] Status listen_everywhere();
 
-  // Sends one request and visits the answers until its acknowledgement. `what` begins the error.
+  // From now on dumps are filtered by what stands in the request's header and attributes, and a
+  // request with fields that the kernel does not look at is refused. Without effect before Linux
+  // 4.20: who dumps filters the answers too.
+  void let_kernel_filter_dumps();
+
+  // Sends one request and visits the answers until its acknowledgement, or to the end of a dump
+  // (NLM_F_DUMP). `what` begins the error; EAGAIN: what was dumped changed meanwhile, and what has
+  // been visited is no picture of any moment.
   [[nodiscard]] Status request(nlmsghdr& message, const std::string& what,
                                const Visit& visit = nullptr);
 

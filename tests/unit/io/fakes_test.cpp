@@ -4,6 +4,7 @@
 #include <set>
 #include <vector>
 
+#include "tests/support/fake_kernel_network.hpp"
 #include "tests/support/fake_tun.hpp"
 #include "tests/support/fake_udp.hpp"
 #include "tests/support/manual_clock.hpp"
@@ -113,4 +114,25 @@ TEST_CASE(
   CHECK(tun.write(pieces) == TunIo::down);
   tun.set_read_state(TunIo::gone);
   CHECK(tun.read().state == TunIo::gone);
+}
+
+TEST_CASE("fake kernel network holds what is wanted, refuses what is taken, and counts changes") {
+  FakeKernelNetwork fake;
+  KernelNetwork& network = fake;
+  const Prefix free = *Prefix::parse("10.1.0.0/16");
+  const Prefix taken = *Prefix::parse("10.2.0.0/16");
+  fake.taken = {taken};
+  CHECK_FALSE(network.set_routes({free}).ok());
+  REQUIRE(network.bring_up().ok());
+  CHECK(network.set_mtu(1380).ok());
+  CHECK(network.set_addresses({*IpAddress::parse("fd00::1")}).ok());
+  CHECK_FALSE(network.set_routes({free, taken}).ok());
+  CHECK(fake.routes == std::set<Prefix>{free});
+  CHECK(fake.changes == 2);
+  CHECK(network.set_routes({free}).ok());
+  CHECK(fake.changes == 2);
+  CHECK(network.remove_all().ok());
+  CHECK(fake.routes.empty());
+  CHECK(fake.addresses.empty());
+  CHECK(fake.mtu == 1380);
 }

@@ -21,11 +21,11 @@ TEST_CASE("network watcher reports a burst of changes once, when it is over") {
     // Loopback down and up takes addresses and routes away and brings them back.
     REQUIRE(test::set_up("lo", false));
     watcher->read(now);
-    CHECK(watcher->due() == now + NetworkWatcher::kQuiet);
+    CHECK(watcher->due() == now + Burst::kQuiet);
     now = now + 60ms;
     REQUIRE(test::set_up("lo", true));
     watcher->read(now);
-    CHECK(watcher->due() == now + NetworkWatcher::kQuiet);
+    CHECK(watcher->due() == now + Burst::kQuiet);
     CHECK_FALSE(watcher->take_change(now + 99ms));
     CHECK(watcher->take_change(now + 100ms));
     CHECK_FALSE(watcher->take_change(now + 200ms));
@@ -40,7 +40,7 @@ TEST_CASE("network watcher does not wait for ever where changes do not end") {
     REQUIRE(watcher.ok());
     const Instant begin{10'000'000'000};
     Instant now = begin;
-    for (; now < begin + NetworkWatcher::kLongest; now = now + 50ms) {
+    for (; now < begin + Burst::kLongest; now = now + 50ms) {
       REQUIRE(test::set_up("lo", now.nanoseconds / 50'000'000 % 2 != 0));
       watcher->read(now);
       CHECK_FALSE(watcher->take_change(now));
