@@ -11,6 +11,7 @@ bool NodeCore::turn(const Moment& at) {
   for (ControlPort* const port : ports_) more = take_events_and_packets(*port, at) || more;
   carry_out(at);
   more = take_handshakes(at) || more;
+  more = take_mesh(at) || more;
   if (engine_.next_deadline() <= at.now) engine_.on_timers(at);
   carry_out(at);
   return more;
@@ -45,6 +46,22 @@ bool NodeCore::take_handshakes(const Moment& at) {
       engine_.on_handshake(Bytes(datagram.bytes).first(datagram.length), datagram.source, queue,
                            at);
       carry_out(at);
+    }
+  }
+  return found;
+}
+
+bool NodeCore::take_mesh(const Moment& at) {
+  std::size_t taken = 0;
+  bool found = true;
+  while (found && taken < kMeshPerTurn) {
+    found = false;
+    for (ControlPort* const port : ports_) {
+      MeshDatagram datagram;
+      if (!port->take(datagram)) continue;
+      found = true;
+      ++taken;
+      if (mesh_ != nullptr) mesh_->on_datagram(datagram.bytes, datagram.source, at);
     }
   }
   return found;
@@ -107,6 +124,10 @@ void NodeCore::perform(PathChanged& action, const Moment& /*at*/) {
 
 void NodeCore::perform(PeerRemoved& action, const Moment& /*at*/) {
   paths_.forget(action.peer);
+}
+
+void NodeCore::perform(EndpointWanted& action, const Moment& at) {
+  if (mesh_ != nullptr) mesh_->on_endpoint_wanted(action.peer, at);
 }
 
 void NodeCore::publish_path(PeerId id) {

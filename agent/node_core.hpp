@@ -24,6 +24,16 @@ class PathMaker {
   virtual void forget(PeerId peer) = 0;
 };
 
+// Who knows where peers are, and what gossip and STUN say. Implemented by NodeMesh, and by fakes.
+class MeshSide {
+ public:
+  virtual ~MeshSide() = default;
+  // A datagram that is no WireGuard message. Read during the call.
+  virtual void on_datagram(Bytes datagram, const Source& source, const Moment& at) = 0;
+  // A packet waits for this peer, which has no endpoint.
+  virtual void on_endpoint_wanted(PeerId peer, const Moment& at) = 0;
+};
+
 // Thread: the control thread.
 class NodeCore {
  public:
@@ -37,6 +47,9 @@ class NodeCore {
         tx_(tx),
         counters_(counters),
         ports_(std::move(ports)) {}
+
+  // Null: there is no mesh. Outlives this object, or is taken back.
+  void set_mesh(MeshSide* mesh) { mesh_ = mesh; }
 
   // Takes what the ports hold, each kind up to a bound so that a flood of one leaves time for
   // everything else, runs the timers, and carries out what follows. True when something is left.
@@ -54,16 +67,19 @@ class NodeCore {
 
  private:
   static constexpr std::size_t kHandshakesPerTurn = 64;
+  static constexpr std::size_t kMeshPerTurn = 64;
 
   // True when something may be left.
   bool take_events_and_packets(ControlPort& port, const Moment& at);
   bool take_handshakes(const Moment& at);
+  bool take_mesh(const Moment& at);
   [[nodiscard]] HandshakeQueue fullest_queue() const;
   void perform(SendMessage& action, const Moment& at);
   void perform(SendKeepalive& action, const Moment& at);
   void perform(FlushStaged& action, const Moment& at);
   void perform(PathChanged& action, const Moment& at);
   void perform(PeerRemoved& action, const Moment& at);
+  void perform(EndpointWanted& action, const Moment& at);
 
   Engine& engine_;
   PathMaker& paths_;
@@ -71,6 +87,7 @@ class NodeCore {
   Tx& tx_;
   PathCounters& counters_;
   std::vector<ControlPort*> ports_;
+  MeshSide* mesh_ = nullptr;
   bool traffic_seen_ = false;
 };
 

@@ -4,11 +4,12 @@
 #include <cstdlib>
 
 #include "agent/mesh/byte_codec.hpp"
+#include "agent/wire/demultiplex.hpp"
 
 namespace xm {
 namespace {
 
-constexpr std::array<std::uint8_t, 4> kMagic{0xd8, 'x', 'm', 1};
+constexpr std::array<std::uint8_t, 4> kMagic{kGossipMagic[0], kGossipMagic[1], kGossipMagic[2], 1};
 constexpr std::size_t kMacAt = 8;
 constexpr std::size_t kMacLength = 16;
 constexpr std::size_t kTagSize = 16;

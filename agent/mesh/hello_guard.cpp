@@ -9,7 +9,6 @@
 namespace xm {
 namespace {
 
-constexpr Duration kCost{1'000'000'000 / HelloGuard::kHellosPerSecond};
 constexpr std::uint8_t kCookieUse = 1;
 constexpr std::uint8_t kChallengeUse = 2;
 
@@ -41,7 +40,7 @@ HelloGuard::Verdict HelloGuard::admit(Bytes datagram, const Hello& hello, const 
 
 std::optional<HelloGuard::Waiting> HelloGuard::next(Instant now) {
   if (queue_.empty() || next_at() > now) return std::nullopt;
-  paid_until_ = std::max(paid_until_, now) + kCost;
+  paid_until_ = std::max(paid_until_, now) + cost_;
   Waiting first = std::move(queue_.front());
   queue_.pop_front();
   return first;

@@ -53,9 +53,9 @@ struct MeshPeer {
 
 // What the tunnel is to look like.
 struct MeshPlan {
-  std::vector<MeshPeer> peers;    // ascending by identity
-  std::vector<Prefix> addresses;  // of our interface, with host bits: see mesh_plan.cpp
-  std::vector<Prefix> routes;     // along our interface, beside those that its addresses make
+  std::vector<MeshPeer> peers;       // ascending by identity
+  std::vector<IpAddress> addresses;  // of our interface, each a host of its own
+  std::vector<Prefix> routes;        // along our interface, ascending
 
   friend bool operator==(const MeshPlan&, const MeshPlan&) = default;
 };

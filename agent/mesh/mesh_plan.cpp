@@ -1,8 +1,7 @@
 // From members to the tunnel: peers with allowed IPs, the addresses of our interface, routes.
 //
-// Our derived addresses stand on the interface with the length of their prefix, so that the kernel
-// sends the whole mesh along it; what we were granted beside them stands there alone. A member's
-// addresses within those prefixes need no route of their own, everything else does.
+// The whole of the mesh's two prefixes leads into the tunnel: a packet to nobody is refused there.
+// A member's addresses outside of them and its subnets have routes of their own.
 #include <algorithm>
 #include <utility>
 
@@ -80,16 +79,14 @@ void Mesh::make_plan(Instant now) {
     plan.peers.push_back(std::move(peer));
     add_routes_to(standing, plan.routes);
   }
-  const std::uint8_t v6_length = derive_ipv6_prefix(options_.mesh).length;
   for (const Prefix& derived : roster_.derive(self_, wishes_.salt)) {
-    const bool is_v4 = derived.address.is_v4();
-    if (std::find(roster_.our_prefixes().begin(), roster_.our_prefixes().end(), derived) ==
-        roster_.our_prefixes().end()) {
-      continue;
-    }
-    plan.addresses.push_back({derived.address, is_v4 ? options_.ipv4_prefix.length : v6_length});
+    const std::vector<Prefix>& ours = roster_.our_prefixes();
+    if (std::find(ours.begin(), ours.end(), derived) == ours.end()) continue;
+    plan.addresses.push_back(derived.address);
   }
-  for (const IpAddress& address : wishes_.addresses) plan.addresses.push_back(host(address));
+  plan.addresses.insert(plan.addresses.end(), wishes_.addresses.begin(), wishes_.addresses.end());
+  plan.routes.push_back(options_.ipv4_prefix);
+  plan.routes.push_back(derive_ipv6_prefix(options_.mesh));
   std::sort(plan.routes.begin(), plan.routes.end());
   if (plan == plan_) return;
   plan_ = std::move(plan);

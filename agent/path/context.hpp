@@ -26,6 +26,8 @@ struct PathContext {
   // The TUN device's MTU: padding stops there.
   const std::atomic<std::uint32_t>& mtu;
   TunCapabilities tun;
+  // Gossip and STUN come to the port too, and go to the control thread.
+  bool takes_mesh = false;
 };
 
 // One worker's counts; status reads them.

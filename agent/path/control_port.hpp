@@ -1,14 +1,15 @@
 // What leaves the packet path for the control thread: handshake messages, events of peers, packets
-// that wait for a session. One port a worker; rings only, so a flood of one kind can neither block
-// the worker nor starve the other kinds.
+// that wait for a session, datagrams that are not WireGuard's. One port a worker; rings only, so a
+// flood of one kind can neither block the worker nor starve the other kinds.
 #pragma once
 
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <vector>
 
-#include "agent/path/staged_ring.hpp"
+#include "agent/path/bytes_ring.hpp"
 #include "agent/peer/peer.hpp"
 #include "agent/wire/wg.hpp"
 #include "xdpmesh/bytes.hpp"
@@ -24,6 +25,18 @@ struct HandshakeDatagram {
   Source source;
 };
 
+// A packet as it was read from the TUN device, virtio header included.
+struct StagedPacket {
+  PeerId peer = 0;
+  std::vector<std::uint8_t> bytes;
+};
+
+// Gossip or STUN (agent/wire/demultiplex.hpp).
+struct MeshDatagram {
+  Source source;
+  std::vector<std::uint8_t> bytes;
+};
+
 // Thread: the post functions belong to one worker, the take functions to the control thread.
 class ControlPort {
  public:
@@ -31,6 +44,8 @@ class ControlPort {
   static constexpr std::size_t kEvents = 1024;
   static constexpr std::size_t kStaged = 256;
   static constexpr std::size_t kStagedBytes = 1024 * 1024;  // super-packets are large
+  static constexpr std::size_t kMeshDatagrams = 1024;
+  static constexpr std::size_t kMeshBytes = 512 * 1024;
 
   // `wake` makes the control thread look at its ports; it is called after every post.
   explicit ControlPort(std::function<void()> wake) : wake_(std::move(wake)) {}
@@ -50,9 +65,16 @@ class ControlPort {
     return posted(staged_.push(peer, packet));
   }
 
+  [[nodiscard]] bool post_mesh(Bytes datagram, const Source& source) {
+    return posted(mesh_.push(source, datagram));
+  }
+
   [[nodiscard]] bool take(HandshakeDatagram& datagram) { return handshakes_.pop(datagram); }
   [[nodiscard]] bool take(PeerEvent& event) { return events_.pop(event); }
-  [[nodiscard]] bool take(StagedPacket& packet) { return staged_.pop(packet); }
+  [[nodiscard]] bool take(StagedPacket& packet) { return staged_.pop(packet.peer, packet.bytes); }
+  [[nodiscard]] bool take(MeshDatagram& datagram) {
+    return mesh_.pop(datagram.source, datagram.bytes);
+  }
 
   // How full the handshake queue is, for the decision that this node is under load.
   [[nodiscard]] std::size_t handshakes_waiting() const { return handshakes_.size(); }
@@ -66,7 +88,8 @@ class ControlPort {
   std::function<void()> wake_;
   SpscRing<HandshakeDatagram> handshakes_{kHandshakes};
   SpscRing<PeerEvent> events_{kEvents};
-  StagedRing staged_{kStaged, kStagedBytes};
+  BytesRing<PeerId> staged_{kStaged, kStagedBytes};
+  BytesRing<Source> mesh_{kMeshDatagrams, kMeshBytes};
 };
 
 }  // namespace xm

@@ -1,8 +1,8 @@
 // RX. One batch in, TUN super-packets out. Read downwards; each step names its file.
 //
 //   1 receive    io/datagram_socket    frames lent until the next receive
-//   2 classify   wire/wg, peer/index   shape; receiver index -> session; handshakes to the control
-//                                      thread
+//   2 classify   wire/wg, peer/index   shape; receiver index -> session; handshakes, gossip and
+//                                      STUN to the control thread
 //   3 decrypt    crypto/aead           in place, one call a run of packets of one session, which
 //                                      path/handoff may share with idle workers
 //   4 replay     noise/replay          only after the tag verified; one lock a run
@@ -14,6 +14,7 @@
 #include <mutex>
 #include <span>
 
+#include "agent/wire/demultiplex.hpp"
 #include "agent/wire/ip.hpp"
 #include "agent/wire/wg.hpp"
 
@@ -71,7 +72,7 @@ void Rx::classify(Instant now) {
     const Frame& frame = batch_.frames[i];
     const auto type = message_type(frame.bytes());
     if (!type) {
-      thread_.counters.drops.count(XM_DROP_malformed);
+      take_foreign(frame);
     } else if (*type == MessageType::data) {
       classify_data(frame, now);
     } else {
@@ -110,6 +111,16 @@ void Rx::classify_data(const Frame& frame, Instant now) {
 void Rx::hand_to_control(const Frame& frame) {
   if (!thread_.control.post_handshake(frame.bytes(), batch_.sources[frame.source])) {
     thread_.counters.drops.count(XM_DROP_handshake_queue_full);
+  }
+}
+
+// No WireGuard message: the mesh's, if there is one.
+void Rx::take_foreign(const Frame& frame) {
+  if (!context_.takes_mesh || datagram_kind(frame.bytes()) == DatagramKind::other) {
+    return thread_.counters.drops.count(XM_DROP_malformed);
+  }
+  if (!thread_.control.post_mesh(frame.bytes(), batch_.sources[frame.source])) {
+    thread_.counters.drops.count(XM_DROP_mesh_queue_full);
   }
 }
 

@@ -41,6 +41,7 @@ class Rx {
   void classify(Instant now);
   void classify_data(const Frame& frame, Instant now);
   void hand_to_control(const Frame& frame);
+  void take_foreign(const Frame& frame);
   [[nodiscard]] Run next_run(std::size_t begin) const;
   void decrypt(Run run);
   void check_replay(Run run);

@@ -75,7 +75,11 @@ void Tx::route(MutableBytes packet, TunQueue& tun, Instant now) {
   }
   if (peer == nullptr) return refuse(XM_DROP_no_allowed_ip, inner, tun, now);
   const SendPath* const path = peer->path.load();
-  if (path == nullptr) return refuse(XM_DROP_no_endpoint, inner, tun, now);
+  if (path == nullptr) {
+    return peer->is_sought.load(std::memory_order_relaxed)
+               ? stage(*peer, packet)
+               : refuse(XM_DROP_no_endpoint, inner, tun, now);
+  }
   if (PeerSession* const session = session_for(*peer, packet, now); session != nullptr) {
     split(*session, *path, packet, now);
   }
@@ -97,10 +101,14 @@ void Tx::refuse(xm_drop reason, Bytes inner, TunQueue& tun, Instant now) {
 PeerSession* Tx::session_for(Peer& peer, Bytes packet, Instant now) {
   PeerSession* const session = peer.sending.load();
   if (session != nullptr && !session->is_expired(now)) return session;
+  stage(peer, packet);
+  return nullptr;
+}
+
+void Tx::stage(const Peer& peer, Bytes packet) {
   if (!thread_.control.post_staged(peer.id, packet)) {
     thread_.counters.drops.count(XM_DROP_control_queue_full);
   }
-  return nullptr;
 }
 
 void Tx::split(PeerSession& session, const SendPath& path, Bytes packet, Instant now) {

@@ -54,6 +54,7 @@ class Tx {
   void route(MutableBytes packet, TunQueue& tun, Instant now);
   void refuse(xm_drop reason, Bytes inner, TunQueue& tun, Instant now);
   [[nodiscard]] PeerSession* session_for(Peer& peer, Bytes packet, Instant now);
+  void stage(const Peer& peer, Bytes packet);
   void split(PeerSession& session, const SendPath& path, Bytes packet, Instant now);
   [[nodiscard]] std::uint8_t* open_datagram(std::uint32_t length, Instant now);
   void close_datagram(PeerSession& session, const SendPath& path, std::uint32_t inner_length,

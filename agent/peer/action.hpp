@@ -59,6 +59,12 @@ struct PeerRemoved {
   PeerId peer = 0;
 };
 
-using Action = std::variant<SendMessage, SendKeepalive, FlushStaged, PathChanged, PeerRemoved>;
+// A packet waits for this peer, which has no endpoint but is sought (PeerChange::is_sought).
+struct EndpointWanted {
+  PeerId peer = 0;
+};
+
+using Action =
+    std::variant<SendMessage, SendKeepalive, FlushStaged, PathChanged, PeerRemoved, EndpointWanted>;
 
 }  // namespace xm

@@ -21,6 +21,9 @@ struct PeerChange {
   std::optional<Key> preshared_key;  // all zero: none
   std::optional<Endpoint> endpoint;
   std::optional<std::uint16_t> persistent_keepalive;  // seconds, 0 = off
+  // Somebody finds out where it is when a packet is for it: until then packets wait instead of
+  // being refused.
+  std::optional<bool> is_sought;
   bool replace_allowed_ips = false;
   std::vector<Prefix> add_allowed_ips;
   std::vector<Prefix> remove_allowed_ips;

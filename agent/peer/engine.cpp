@@ -79,6 +79,7 @@ void Engine::stage(PeerId id, StagedPackets::Packet packet, const Moment& at) {
     actions_.emplace_back(FlushStaged{id});
     return;
   }
+  if (!peer->route.is_set()) actions_.emplace_back(EndpointWanted{id});
   want_handshake(*peer, at);
   rearm(*peer, at.now);
 }

@@ -98,6 +98,7 @@ class Engine {
   // In the order of their creation, `most` at most.
   [[nodiscard]] std::vector<PeerSummary> summaries(std::size_t most) const;
 
+  [[nodiscard]] std::optional<PeerId> find_id(const PublicKey& key) const;
   // Null, or a route that is not set, when there is no such peer.
   [[nodiscard]] Peer* find_peer(PeerId peer) const;
   [[nodiscard]] PeerRoute route(PeerId peer) const;

@@ -35,6 +35,7 @@ Status Engine::apply_peer(PeerChange& change, const Moment& at) {
     peer = *added;
   }
 
+  if (change.is_sought) peer->shared->is_sought.store(*change.is_sought);
   if (change.preshared_key) peer->remote.preshared_key = std::move(*change.preshared_key);
   const bool had_endpoint = peer->route.is_set();
   if (change.endpoint) set_route(*peer, {*change.endpoint, IpAddress{}, 0});
@@ -43,6 +44,8 @@ Status Engine::apply_peer(PeerChange& change, const Moment& at) {
   const bool is_reachable_now = !had_endpoint && peer->route.is_set();
   if (is_up_ && is_reachable_now && peer->timers.persistent_keepalive() != 0) {
     send_keepalive(*peer, at);
+  } else if (is_up_ && is_reachable_now && !peer->staged.is_empty()) {
+    want_handshake(*peer, at);
   }
   rearm(*peer, at.now);
   return {};
@@ -144,6 +147,12 @@ InterfaceView Engine::view() const {
   view.peers.reserve(peers_.size());
   for (const auto& [id, peer] : peers_) view.peers.push_back(view_of(*peer));
   return view;
+}
+
+std::optional<PeerId> Engine::find_id(const PublicKey& key) const {
+  const auto known = by_key_.find(key);
+  if (known == by_key_.end()) return std::nullopt;
+  return known->second->id();
 }
 
 std::optional<PublicKey> Engine::public_key() const {

@@ -98,6 +98,9 @@ class Peer {
   // Null while the peer has no endpoint.
   Published<const SendPath> path;
 
+  // Without an endpoint its packets wait for one, as for a session.
+  std::atomic<bool> is_sought{false};
+
   Activity activity;
 
   // By which path the last packet came that authenticated; none before the first.

@@ -44,7 +44,9 @@
   /* Receiving through AF_XDP, before the walk: what the kernel would not have let a socket see. */   \
   X(outer_malformed,        "frame from XDP is no whole UDP datagram")                                \
   X(outer_checksum,         "IPv4 header checksum of a frame from XDP is wrong")                      \
-  X(outer_martian,          "source or destination of a frame from XDP is no address to talk to")
+  X(outer_martian,          "source or destination of a frame from XDP is no address to talk to")    \
+  /* The mesh. */                                                                                     \
+  X(mesh_queue_full,        "queue of gossip and STUN to the control thread was full")
 /* clang-format on */
 
 enum xm_drop {

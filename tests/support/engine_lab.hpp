@@ -144,6 +144,7 @@ class Station {
   unsigned keepalives_received = 0;
   unsigned path_changes = 0;
   unsigned peers_removed = 0;
+  unsigned endpoints_wanted = 0;
   unsigned failures = 0;
   std::vector<SendMessage> messages;  // all handshake messages sent
 
@@ -170,6 +171,7 @@ class Station {
   }
   void carry_out(const PathChanged&) { ++path_changes; }
   void carry_out(const PeerRemoved&) { ++peers_removed; }
+  void carry_out(const EndpointWanted&) { ++endpoints_wanted; }
 
   void transmit(Peer& to, PeerSession& session, bool is_keepalive) {
     auto data = std::make_shared<LabData>();

@@ -23,6 +23,14 @@ SignedCertificate certificate(const SigningKey& organisation, const Identity& me
   return std::move(*made);
 }
 
+// What leads into the tunnel of a node: the mesh, and `more`.
+std::vector<Prefix> mesh_routes(std::vector<Prefix> more = {}) {
+  more.push_back(Prefix::parse("100.64.0.0/10").value());
+  more.push_back(derive_ipv6_prefix("lab"));
+  std::sort(more.begin(), more.end());
+  return more;
+}
+
 // A lab whose nodes trust nothing but one organisation, which has certified them all.
 struct OrganisationLab : MeshLab {
   explicit OrganisationLab(std::size_t count, UnixSeconds life = kDay)
@@ -60,7 +68,7 @@ TEST_CASE("a mesh of nodes that trust each other's keys forms through one seed")
   CHECK(peer->key == lab[4].identity.wireguard_key());
   CHECK(peer->allowed_ips == lab[4].mesh->roster().our_prefixes());
   CHECK(lab[3].mesh->plan().addresses.size() == 2);
-  CHECK(lab[3].mesh->plan().routes.empty());
+  CHECK(lab[3].mesh->plan().routes == mesh_routes());
 }
 
 TEST_CASE("who is trusted by nobody is nobody, and is told what is missing") {
@@ -222,18 +230,18 @@ TEST_CASE("what is granted becomes allowed IPs and routes, what is not does not"
   lab.start_all();
   lab.pass(20s);
   REQUIRE(lab[0].peer(lab[1]) != nullptr);
-  CHECK(lab[0].mesh->plan().routes == std::vector<Prefix>{subnet});
+  CHECK(lab[0].mesh->plan().routes == mesh_routes({subnet}));
   CHECK(lab[0].peer(lab[1])->allowed_ips.size() == 3);
-  CHECK(lab[2].mesh->plan().routes.empty());
+  CHECK(lab[2].mesh->plan().routes == mesh_routes());
   CHECK(lab[2].peer(lab[1])->allowed_ips.size() == 2);
 
   MeshOptions options = lab[0].options;
   options.accept_default = true;
   lab[0].mesh->reconfigure(options, lab.at());
-  CHECK(lab[0].mesh->plan().routes == std::vector<Prefix>{everything, subnet});
+  CHECK(lab[0].mesh->plan().routes == mesh_routes({everything, subnet}));
   options.accept_subnets = false;
   lab[0].mesh->reconfigure(options, lab.at());
-  CHECK(lab[0].mesh->plan().routes == std::vector<Prefix>{everything});
+  CHECK(lab[0].mesh->plan().routes == mesh_routes({everything}));
 }
 
 TEST_CASE("a crash takes the peer away only after three minutes without any answer") {

@@ -1,4 +1,4 @@
-#include "agent/path/staged_ring.hpp"
+#include "agent/path/bytes_ring.hpp"
 
 #include <doctest/doctest.h>
 
@@ -11,8 +11,13 @@ namespace {
 
 using Packet = std::vector<std::uint8_t>;
 
-TEST_CASE("staged ring: first in, first out, byte for byte, round after round") {
-  StagedRing ring(8, 1000);
+struct Taken {
+  std::uint64_t label = 0;
+  Packet bytes;
+};
+
+TEST_CASE("bytes ring: first in, first out, byte for byte, round after round") {
+  BytesRing<std::uint64_t> ring(8, 1000);
   std::mt19937 random(5);
   std::deque<Packet> kept;
   std::size_t refused = 0;
@@ -26,8 +31,8 @@ TEST_CASE("staged ring: first in, first out, byte for byte, round after round") 
         ++refused;
       }
     } else {
-      StagedPacket taken;
-      REQUIRE(ring.pop(taken) == !kept.empty());
+      Taken taken;
+      REQUIRE(ring.pop(taken.label, taken.bytes) == !kept.empty());
       if (kept.empty()) continue;
       REQUIRE(taken.bytes == kept.front());
       kept.pop_front();
@@ -36,29 +41,29 @@ TEST_CASE("staged ring: first in, first out, byte for byte, round after round") 
   CHECK(refused > 0);
 }
 
-TEST_CASE("staged ring: bounded by bytes and by packets") {
-  StagedRing ring(4, 1000);
+TEST_CASE("bytes ring: bounded by bytes and by packets") {
+  BytesRing<std::uint64_t> ring(4, 1000);
   CHECK_FALSE(ring.push(1, Packet(1001)));
   CHECK(ring.push(1, Packet(600)));
   CHECK_FALSE(ring.push(1, Packet(600)));
   CHECK(ring.push(2, Packet(400)));
   CHECK(ring.push(3, {}));
-  StagedPacket taken;
-  REQUIRE(ring.pop(taken));
-  CHECK(taken.peer == 1);
+  Taken taken;
+  REQUIRE(ring.pop(taken.label, taken.bytes));
+  CHECK(taken.label == 1);
   CHECK(ring.push(4, Packet(600)));
   CHECK(ring.push(5, {}));
   CHECK_FALSE(ring.push(6, {}));
-  for (const PeerId peer : {2, 3, 4, 5}) {
-    REQUIRE(ring.pop(taken));
-    CHECK(taken.peer == peer);
+  for (const std::uint64_t label : {2U, 3U, 4U, 5U}) {
+    REQUIRE(ring.pop(taken.label, taken.bytes));
+    CHECK(taken.label == label);
   }
-  CHECK_FALSE(ring.pop(taken));
+  CHECK_FALSE(ring.pop(taken.label, taken.bytes));
 }
 
-TEST_CASE("staged ring: between two threads nothing is torn or lost") {
+TEST_CASE("bytes ring: between two threads nothing is torn or lost") {
   constexpr std::size_t kPackets = 20'000;
-  StagedRing ring(16, 4000);
+  BytesRing<std::uint64_t> ring(16, 4000);
   std::thread producer([&] {
     for (std::size_t i = 0; i < kPackets;) {
       const Packet packet(1 + i % 900, static_cast<std::uint8_t>(i));
@@ -71,12 +76,12 @@ TEST_CASE("staged ring: between two threads nothing is torn or lost") {
   });
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < kPackets;) {
-    StagedPacket taken;
-    if (!ring.pop(taken)) {
+    Taken taken;
+    if (!ring.pop(taken.label, taken.bytes)) {
       std::this_thread::yield();
       continue;
     }
-    wrong += taken.peer != i || taken.bytes != Packet(1 + i % 900, static_cast<std::uint8_t>(i));
+    wrong += taken.label != i || taken.bytes != Packet(1 + i % 900, static_cast<std::uint8_t>(i));
     ++i;
   }
   producer.join();

@@ -1,0 +1,92 @@
+#include "agent/node_mesh_setup.hpp"
+
+#include <unistd.h>
+
+#include <array>
+#include <cctype>
+#include <utility>
+
+#include "agent/mesh/names.hpp"
+#include "agent/store/config_file.hpp"
+#include "agent/store/secure_file.hpp"
+
+namespace xm {
+namespace {
+
+// The host's name as a label, if it can be one.
+std::vector<std::string> host_names() {
+  std::array<char, 256> raw{};
+  if (gethostname(raw.data(), raw.size() - 1) != 0) return {};
+  std::string name(raw.data());
+  name.resize(std::min(name.find('.'), name.size()));
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (!is_node_name(name)) return {};
+  return {name};
+}
+
+Endpoint literal(const HostPort& at) {
+  const auto address = IpAddress::parse(at.host);
+  return address ? Endpoint{*address, at.port, 0} : Endpoint{};
+}
+
+}  // namespace
+
+Result<MeshSetup> load_mesh_setup(const MeshPlace& place) {
+  auto config = load_config_file(place.config_path());
+  if (!config) {
+    if (config.error().os_errno != ENOENT) return config.error();
+    return Error{place.config_path() +
+                 ": there is no configuration; the least is one line, as mesh = \"home\" "
+                 "(xdp-mesh config show --defaults prints all)"};
+  }
+  const KeyDirectory keys(place.directory);
+  auto key = keys.load_key(KeyKind::node);
+  if (!key) return key.error();
+  if (Status same = check_private_key_file(config->config.private_key_file, key.value()); !same) {
+    return same.error();
+  }
+  auto peers = static_peers(config->config);
+  if (!peers) return peers.error();
+  if (Status made = make_directory(place.state, 0700); !made) return made.error();
+  return MeshSetup{place, std::move(config->config), std::move(*key), std::move(*peers)};
+}
+
+MeshOptions mesh_options(const MeshConfig& config) {
+  MeshOptions options;
+  options.mesh = config.mesh;
+  options.ipv4_prefix = config.ipv4_prefix;
+  options.wishes.names = config.names.empty() ? host_names() : config.names;
+  options.wishes.addresses = config.addresses;
+  options.wishes.subnets = config.subnets;
+  options.wishes.life = UnixSeconds{config.record_hours} * kHour;
+  options.max_members = config.max_members;
+  options.hellos_per_second = config.hellos_per_second;
+  options.accept_subnets = config.accept_subnets;
+  options.accept_default = config.accept_default;
+  return options;
+}
+
+Result<std::vector<PeerChange>> static_peers(const MeshConfig& config) {
+  std::vector<PeerChange> changes;
+  for (const StaticPeer& peer : config.peers) {
+    PeerChange change;
+    change.public_key = peer.public_key;
+    change.replace_allowed_ips = true;
+    change.add_allowed_ips = peer.allowed_ips;
+    change.persistent_keepalive = peer.keepalive_seconds;
+    change.preshared_key = Key();
+    if (!peer.preshared_key_file.empty()) {
+      auto key = load_wireguard_key(peer.preshared_key_file);
+      if (!key) return key.error();
+      change.preshared_key = std::move(*key);
+    }
+    if (peer.endpoint) {
+      const Endpoint at = literal(*peer.endpoint);
+      if (at.is_set()) change.endpoint = at;
+    }
+    changes.push_back(std::move(change));
+  }
+  return changes;
+}
+
+}  // namespace xm
