@@ -30,10 +30,13 @@ struct HostPort {
 // Where to look for a first member. Without an identity only an organisation's trust lets it in.
 struct Seed {
   std::optional<Identity> identity;
-  HostPort at;
+  HostPort at;  // port 0: where the SRV records of _xdp-mesh._udp.HOST say
 
-  // "IDENTITY@host:port" or "host:port"; an error says what is wrong with it.
+  // "IDENTITY@host:port" or "host:port", and with a name that has a dot also without the port; an
+  // error says what is wrong with it.
   [[nodiscard]] static Result<Seed> parse(std::string_view text);
+  // As parse() takes it.
+  [[nodiscard]] std::string to_string() const;
   friend bool operator==(const Seed&, const Seed&) = default;
 };
 
@@ -69,7 +72,6 @@ struct MeshConfig {
   bool accept_subnets = false;
   bool accept_default = false;
   std::string hosts_file;  // empty: none
-  bool resolved = false;
   std::uint32_t max_members = 0;
   std::uint32_t hellos_per_second = 0;
   std::optional<HostPort> metrics_listen;

@@ -132,7 +132,7 @@ std::string set_seeds(const ConfigValue& value, MeshConfig& config, StaticPeer&)
   config.seeds.clear();
   for (const std::string& given : std::get<std::vector<std::string>>(value)) {
     const auto seed = Seed::parse(given);
-    if (!seed) return "IDENTITY@host:port or host:port, got '" + given + "': " + seed.error().what;
+    if (!seed) return "[IDENTITY@]host[:port], got '" + given + "': " + seed.error().what;
     config.seeds.push_back(seed.value());
   }
   return {};
@@ -167,7 +167,9 @@ constexpr std::array kKeys{
     ConfigKey{"record_hours", "hours", "24", "How long this node's record lives: 6 to 168.",
               number<&C::record_hours, kLeastRecordLife / kHour, kMostRecordLife / kHour>},
     ConfigKey{"seeds", "IDENTITY@host:port", "[]",
-              "Members to begin with. host:port alone serves with an organisation's trust only.",
+              "Members to begin with. Without :port the SRV records of _xdp-mesh._udp.HOST say "
+              "where; without IDENTITY@ a TXT record \"k=IDENTITY\" of the host says who, else an "
+              "organisation's trust is needed.",
               set_seeds},
     ConfigKey{"interface.mtu", "bytes", "1420", "MTU of the interface.",
               number<&C::mtu, 1280, 65535>},
@@ -196,11 +198,10 @@ constexpr std::array kKeys{
     ConfigKey{"routes.accept_default", "", "false",
               "Let a member be the default route, if it is granted that.",
               flag<&C::accept_default>},
-    ConfigKey{"resolver.hosts_file", "path", R"("")",
-              "A hosts file in which the members' names are kept. Empty: none.",
-              text<&C::hosts_file>},
-    ConfigKey{"resolver.resolved", "", "false",
-              "Make the members' names known to systemd-resolved.", flag<&C::resolved>},
+    ConfigKey{
+        "resolver.hosts_file", "path", R"("")",
+        "A hosts file, as /etc/hosts, in which NAME.mesh is kept for each member. Empty: none.",
+        text<&C::hosts_file>},
     ConfigKey{"limits.members", "members", "4096", "The most members that are remembered.",
               number<&C::max_members, 2, 65536>},
     ConfigKey{"limits.hellos_per_second", "hellos a second", "100",

@@ -61,10 +61,25 @@ Result<Seed> Seed::parse(std::string_view text) {
     seed.identity = identity.value();
     text.remove_prefix(at + 1);
   }
-  const auto host = HostPort::parse(text);
-  if (!host) return Error{"expected a host and a port, got '" + std::string(text) + "'"};
-  seed.at = *host;
+  if (const auto host = HostPort::parse(text)) {
+    seed.at = *host;
+    return seed;
+  }
+  if (IpAddress::parse(text)) {
+    return Error{"expected a port behind the address " + std::string(text)};
+  }
+  // Without a dot it would be anything that somebody mistyped, an identity for one.
+  if (text.find('.') == std::string_view::npos || !is_host_name(text)) {
+    return Error{"expected a host and a port, or a domain with SRV records, got '" +
+                 std::string(text) + "'"};
+  }
+  seed.at.host = text;
   return seed;
+}
+
+std::string Seed::to_string() const {
+  const std::string where = at.port == 0 ? at.host : at.to_string();
+  return identity ? identity->to_string() + "@" + where : where;
 }
 
 bool decode_wireguard_key(std::string_view text, MutableBytes key) {

@@ -73,7 +73,6 @@ accept_subnets = false
 accept_default = true
 [resolver]
 hosts_file = "/h"
-resolved = true
 [limits]
 members = 10
 hellos_per_second = 5
@@ -114,7 +113,6 @@ public_key = ")" + kKey + R"("
   CHECK_FALSE(config.accept_subnets);
   CHECK(config.accept_default);
   CHECK(config.hosts_file == "/h");
-  CHECK(config.resolved);
   CHECK(config.max_members == 10);
   CHECK(config.hellos_per_second == 5);
   CHECK(config.metrics_listen->to_string() == "127.0.0.1:9586");
@@ -187,7 +185,9 @@ TEST_CASE("config: a value out of range says what was expected and what came") {
            {"names = ['Web']", "expected DNS labels in lower case, got 'Web'"},
            {"names = ['a','b','c','d','e']", "expected at most 4"},
            {"subnets = ['10.0.0.1/8']", "expected prefixes without host bits"},
-           {"seeds = ['nobody']", "expected IDENTITY@host:port or host:port, got 'nobody'"},
+           {"seeds = ['nobody']", "expected [IDENTITY@]host[:port], got 'nobody'"},
+           {"seeds = ['192.0.2.1']", "expected a port behind the address 192.0.2.1"},
+           {"seeds = ['a.example:0']", "or a domain with SRV records, got 'a.example:0'"},
            {"seeds = ['xm1abc@h:1']", "this has 6"},
            {"metrics.listen = 'nowhere'", "expected host:port, got 'nowhere'"},
            {"interface.attach = ['a/b']", "expected names of interfaces"}}) {
@@ -248,6 +248,25 @@ TEST_CASE("config: WireGuard keys in base64") {
        {std::string(), kKey.substr(1), kKey + "=",
         kKey.substr(0, 42) + "F=", kKey.substr(0, 43) + "A", "!" + kKey.substr(1)}) {
     CHECK_FALSE(decode_wireguard_key(text, key.expose_mutable()));
+  }
+}
+
+TEST_CASE("config: a seed is a host with a port, or a domain whose SRV records have them") {
+  const std::string identity = test::identity_number(1).to_string();
+  for (const std::string& text :
+       {std::string("a:1"), std::string("mesh.example"), std::string("[::1]:7"),
+        identity + "@192.0.2.1:51820", identity + "@mesh.example"}) {
+    CAPTURE(text);
+    const auto seed = Seed::parse(text);
+    REQUIRE(seed.ok());
+    CHECK(seed.value().to_string() == text);
+  }
+  CHECK(Seed::parse("mesh.example").value().at.port == 0);
+  // An identity alone says nothing of where it is.
+  for (const std::string& text : {identity, identity + "@", std::string("2001:db8::1"),
+                                  std::string(".example"), std::string("a b.example")}) {
+    CAPTURE(text);
+    CHECK_FALSE(Seed::parse(text).ok());
   }
 }
 
