@@ -39,6 +39,20 @@ struct Dispatch {
     };
     return start.foreground ? xm::run_in_foreground(body) : xm::run_as_daemon(body);
   }
+  int operator()(const xm::UpCommand& up) const {
+    xm::log::level = up.start.node.log_level;
+    const std::string& interface = up.start.node.interface;
+    auto setup = xm::load_mesh_setup({interface, up.directory, up.state + "/" + interface});
+    if (!setup) {
+      return print(stderr, "xdp-mesh: " + setup.error().what + "\n", 1);
+    }
+    auto node = xm::node_options(up.start.node, setup->config);
+    if (!node) return print(stderr, "xdp-mesh: " + node.error().what + "\n", 1);
+    const xm::Body body = [&](const xm::ReadyNotifier& ready) {
+      return xm::run_mesh_node(*node, std::move(*setup), ready);
+    };
+    return up.start.foreground ? xm::run_in_foreground(body) : xm::run_as_daemon(body);
+  }
   int operator()(const xm::StatusCommand& status) const {
     return status.watch ? xm::watch_status(status, control_directory(), stdout, stderr)
                         : xm::show_status(status, control_directory(), stdout, stderr);

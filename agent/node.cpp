@@ -3,6 +3,7 @@
 #include <sys/signalfd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -23,8 +24,11 @@ constexpr Duration kReapInterval = 20ms;
 
 }  // namespace
 
-int run_node(const NodeOptions& options, const std::function<void(const Status&)>& ready) {
-  auto node = Node::create(options);
+namespace {
+
+int run(const NodeOptions& options, std::optional<MeshSetup> mesh,
+        const std::function<void(const Status&)>& ready) {
+  auto node = Node::create(options, std::move(mesh));
   if (!node) {
     ready(node.error());
     return 1;
@@ -32,6 +36,17 @@ int run_node(const NodeOptions& options, const std::function<void(const Status&)
   ready({});
   (*node)->run();
   return 0;
+}
+
+}  // namespace
+
+int run_node(const NodeOptions& options, const std::function<void(const Status&)>& ready) {
+  return run(options, std::nullopt, ready);
+}
+
+int run_mesh_node(const NodeOptions& options, MeshSetup setup,
+                  const std::function<void(const Status&)>& ready) {
+  return run(options, std::move(setup), ready);
 }
 
 void Node::run() {
@@ -49,8 +64,10 @@ void Node::run() {
     for (const Poller::Ready& event : events) serve(event.token, at);
     more = core_->turn(at);
     tend_sockets(at);
+    if (mesh_) mesh_->tend(at);
     tend_pulse(at.now);
   }
+  if (mesh_) mesh_->leave(moment());
   service_.stopping();
   log::info("stopped");
 }
@@ -59,6 +76,7 @@ Instant Node::next_wake_up() const {
   const Instant now = clock_.now();
   Instant next = std::min(
       {engine_.next_deadline(), network_->due(), retry_bind_at_, rank_at_, steering_->due()});
+  if (mesh_) next = std::min(next, mesh_->due());
   if (pulse_) next = std::min({next, pulse_->due(), service_.due()});
   if (sockets_wait_) next = std::min(next, now + kReapInterval);
   if (link_->interval() != Duration::max()) next = std::min(next, now + link_->interval());
@@ -79,6 +97,10 @@ void Node::serve(Poller::Token token, const Moment& at) {
       return control_->dispatch(at.now);
     case node_token::kMetrics:
       return metrics_->dispatch(at.now);
+    case node_token::kMeshFiles:
+      return mesh_->read_files(at);
+    case node_token::kMeshNames:
+      return mesh_->read_names(at);
     default:
       return;  // the bell: the turn that follows is the answer
   }
@@ -86,7 +108,14 @@ void Node::serve(Poller::Token token, const Moment& at) {
 
 void Node::take_signal() {
   signalfd_siginfo signal{};
-  while (read(signals_.get(), &signal, sizeof signal) == sizeof signal) stopping_ = true;
+  while (read(signals_.get(), &signal, sizeof signal) == sizeof signal) {
+    if (signal.ssi_signo != SIGHUP || !mesh_) {
+      stopping_ = true;
+    } else {
+      log::info("SIGHUP: trust and configuration are read again");
+      mesh_->reload(moment());
+    }
+  }
 }
 
 void Node::follow_link(const Moment& at) {
@@ -115,6 +144,7 @@ void Node::follow_network(const Moment& at) {
   if (!network_->take_change(at.now)) return;
   steering_->network_changed();
   choose_routes_anew(at);
+  if (mesh_ && is_up_) mesh_->network_changed(listen_port_, at);
 }
 
 void Node::choose_routes_anew(const Moment& at) {
@@ -140,6 +170,7 @@ void Node::bring_up(const Moment& at) {
   core_->publish_all_paths();
   engine_.set_interface_up(true, at);
   core_->carry_out(at);
+  if (mesh_) mesh_->network_changed(listen_port_, at);
   log::verbose("interface is up, listening on port " + std::to_string(listen_port_));
 }
 
@@ -151,6 +182,7 @@ void Node::take_down(const Moment& at) {
   tell_steering();
   sockets_->close();
   core_->publish_all_paths();
+  if (mesh_) mesh_->network_changed(0, at);
   log::verbose("interface is down");
 }
 
@@ -190,6 +222,12 @@ std::vector<AttachmentStatus> Node::attachments() {
 }
 
 Status Node::apply(InterfaceChange&& change) {
+  if (mesh_) {
+    return Error{
+        "this interface is a mesh's, configured by its file: change that, it is read again "
+        "by itself",
+        EPERM};
+  }
   const Moment at = moment();
   if (change.listen_port) {
     if (Status changed = change_port(*change.listen_port); !changed) return changed;

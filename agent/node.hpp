@@ -21,6 +21,7 @@
 #include "agent/io/tun_device.hpp"
 #include "agent/node_busy.hpp"
 #include "agent/node_core.hpp"
+#include "agent/node_mesh.hpp"
 #include "agent/node_pulse.hpp"
 #include "agent/node_service.hpp"
 #include "agent/node_sockets.hpp"
@@ -32,19 +33,24 @@
 
 namespace xm {
 
-// Runs until SIGTERM, SIGINT, or the removal of the device or of the configuration socket; returns
-// the exit code. `ready` is called exactly once: with success when the device exists and the
-// configuration socket answers, or with what went wrong.
+// Runs until SIGTERM, SIGINT, SIGHUP, or the removal of the device or of the configuration socket;
+// returns the exit code. `ready` is called exactly once: with success when the device exists and
+// the configuration socket answers, or with what went wrong.
 //
-// The caller has blocked SIGTERM and SIGINT and started no thread: the node takes them from a
-// signalfd.
+// The caller has blocked SIGTERM, SIGINT and SIGHUP and started no thread: the node takes them from
+// a signalfd.
 int run_node(const NodeOptions& options, const std::function<void(const Status&)>& ready);
+// Likewise a node of a mesh, which is configured by its file alone, and reads that and its trust
+// again on SIGHUP.
+int run_mesh_node(const NodeOptions& options, MeshSetup setup,
+                  const std::function<void(const Status&)>& ready);
 
 // Thread: everything here on the control thread; the workers run from start() to the destructor.
 class Node final : public Controller {
  public:
   // Opens the device and the sockets of the control side and starts the workers.
-  [[nodiscard]] static Result<std::unique_ptr<Node>> create(const NodeOptions& options);
+  [[nodiscard]] static Result<std::unique_ptr<Node>> create(
+      const NodeOptions& options, std::optional<MeshSetup> mesh = std::nullopt);
   ~Node() override;
 
   // Until it is told to stop, or the device or the configuration socket is removed.
@@ -67,10 +73,11 @@ class Node final : public Controller {
   };
 
   Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller,
-       std::unique_ptr<AeadEngine> control_aead);
+       std::unique_ptr<AeadEngine> control_aead, bool has_mesh);
 
   // node_start.cpp
   [[nodiscard]] static Result<Plan> make_plan(const NodeOptions& options);
+  [[nodiscard]] Status start_mesh(MeshSetup setup);
   [[nodiscard]] Status start_workers();
   [[nodiscard]] Status open_watchers();
   [[nodiscard]] Status open_servers();
@@ -122,6 +129,7 @@ class Node final : public Controller {
   std::unique_ptr<NodeSockets> sockets_;
   std::unique_ptr<NodeCore> core_;
   std::unique_ptr<Steering> steering_;
+  std::unique_ptr<NodeMesh> mesh_;  // null in a static tunnel
   std::unique_ptr<LinkWatcher> link_;
   std::optional<NetworkWatcher> network_;
   std::unique_ptr<UapiServer> uapi_;

@@ -103,6 +103,22 @@ void NodeCore::perform(SendMessage& action, const Moment& at) {
                         run.lost);
 }
 
+bool NodeCore::send_datagram(const Endpoint& to, Bytes bytes, Instant now) {
+  SendPath path;
+  path.remote = to;
+  path.socket = paths_.listener_for({to, {}, 0});
+  if (path.socket == nullptr) return false;
+  const auto length = static_cast<std::uint32_t>(bytes.size());
+  SendRun run;
+  run.path = &path;
+  run.data = bytes.data();
+  run.length = run.segment_size = length;
+  path.socket->send(std::span(&run, 1), now);
+  counters_.drops.count(run.lost_to_full_queue ? XM_DROP_send_queue_full : XM_DROP_send_failed,
+                        run.lost);
+  return run.lost == 0;
+}
+
 void NodeCore::perform(SendKeepalive& action, const Moment& at) {
   Peer* const peer = engine_.find_peer(action.peer);
   if (peer == nullptr) return;

@@ -47,7 +47,10 @@ Result<MeshSetup> load_mesh_setup(const MeshPlace& place) {
   }
   auto peers = static_peers(config->config);
   if (!peers) return peers.error();
-  if (Status made = make_directory(place.state, 0700); !made) return made.error();
+  const std::string parent = place.state.substr(0, place.state.rfind('/'));
+  for (const std::string& folder : {parent, place.state}) {
+    if (Status made = make_directory(folder, 0700); !made) return made.error();
+  }
   return MeshSetup{place, std::move(config->config), std::move(*key), std::move(*peers)};
 }
 
@@ -63,6 +66,27 @@ MeshOptions mesh_options(const MeshConfig& config) {
   options.hellos_per_second = config.hellos_per_second;
   options.accept_subnets = config.accept_subnets;
   options.accept_default = config.accept_default;
+  return options;
+}
+
+Result<NodeOptions> node_options(const NodeOptions& given, const MeshConfig& config) {
+  NodeOptions options = given;
+  if (options.workers == 0) options.workers = config.workers;
+  if (!options.mtu) options.mtu = config.mtu;
+  if (options.attach.empty()) {
+    for (const std::string& word : config.attach) {
+      AttachRequest request;
+      request.interface = word;
+      options.attach.push_back(std::move(request));
+    }
+  }
+  if (!options.metrics.is_set() && config.metrics_listen) {
+    options.metrics = literal(*config.metrics_listen);
+    if (!options.metrics.is_set()) {
+      return Error{"metrics.listen: expected an address and a port, as 127.0.0.1:9586, got '" +
+                   config.metrics_listen->to_string() + "'"};
+    }
+  }
   return options;
 }
 

@@ -6,6 +6,7 @@
 
 #include "agent/crypto/secret.hpp"
 #include "agent/crypto/sign.hpp"
+#include "agent/ctl/node_options.hpp"
 #include "agent/mesh/mesh.hpp"
 #include "agent/peer/config.hpp"
 #include "agent/store/config.hpp"
@@ -35,6 +36,9 @@ struct MeshSetup {
 
 // The configuration's words for the pure part. `names` empty: the host's.
 [[nodiscard]] MeshOptions mesh_options(const MeshConfig& config);
+
+// What the command line says, and where that is silent, the configuration.
+[[nodiscard]] Result<NodeOptions> node_options(const NodeOptions& given, const MeshConfig& config);
 
 // The peers that are no members. Their endpoints are literal addresses here: names are looked up
 // later.

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "agent/io/io_choice.hpp"
+#include "agent/io/netlink_network.hpp"
 #include "agent/io/udp_socket.hpp"
 #include "agent/node.hpp"
 #include "agent/node_cpus.hpp"
@@ -42,7 +43,8 @@ Result<Node::Plan> Node::make_plan(const NodeOptions& options) {
   return plan;
 }
 
-Result<std::unique_ptr<Node>> Node::create(const NodeOptions& options) {
+Result<std::unique_ptr<Node>> Node::create(const NodeOptions& options,
+                                           std::optional<MeshSetup> mesh) {
   auto plan = make_plan(options);
   if (!plan) return plan.error();
   auto aead = make_chosen_engine(plan->aead);
@@ -55,17 +57,20 @@ Result<std::unique_ptr<Node>> Node::create(const NodeOptions& options) {
   if (!poller) return poller.error();
 
   std::unique_ptr<Node> node(new Node(std::move(*plan), std::move(*tun), std::move(*wake),
-                                      std::move(*poller), std::move(*aead)));
+                                      std::move(*poller), std::move(*aead), mesh.has_value()));
   if (Status started = node->start_workers(); !started) return started.error();
   if (Status opened = node->open_watchers(); !opened) return opened.error();
   if (Status opened = node->open_servers(); !opened) return opened.error();
+  if (mesh) {
+    if (Status started = node->start_mesh(std::move(*mesh)); !started) return started.error();
+  }
   if (Status attached = node->attach_interfaces(); !attached) return attached.error();
   if (Status shown = node->show_health(); !shown) return shown.error();
   return node;
 }
 
 Node::Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller,
-           std::unique_ptr<AeadEngine> control_aead)
+           std::unique_ptr<AeadEngine> control_aead, bool has_mesh)
     : plan_(std::move(plan)),
       started_(clock_.now()),
       poller_(std::move(poller)),
@@ -78,7 +83,8 @@ Node::Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller
                .grace = grace_,
                .clock = clock_,
                .mtu = mtu_,
-               .tun = tun_.capabilities()},
+               .tun = tun_.capabilities(),
+               .takes_mesh = has_mesh},
       control_port_([this] { wake_->ring(); }),
       control_aead_(std::move(control_aead)),
       control_tx_(context_, {plan_.workers, *control_aead_, control_port_, control_counters_}) {}
@@ -142,6 +148,7 @@ Status Node::open_servers() {
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
+  sigaddset(&wanted, SIGHUP);
   signals_.reset(signalfd(-1, &wanted, SFD_NONBLOCK | SFD_CLOEXEC));
   if (!signals_) return errno_error("signalfd");
   if (Status added = poller_.add(signals_.get(), node_token::kSignals); !added) return added;
@@ -166,6 +173,24 @@ Status Node::open_servers() {
   if (!uapi) return uapi.error();
   uapi_ = std::move(*uapi);
   return poller_.add(uapi_->fd(), node_token::kUapi);
+}
+
+// Its port is configured, and opened when the interface, which it brings up, is seen to be.
+Status Node::start_mesh(MeshSetup setup) {
+  listen_port_ = setup.config.listen_port;
+  auto network = NetlinkNetwork::open(tun_.name());
+  if (!network) return network.error();
+  auto mesh = NodeMesh::start(std::move(setup),
+                              {.engine = engine_,
+                               .core = *core_,
+                               .sockets = *sockets_,
+                               .random = random_,
+                               .network = std::make_unique<NetlinkNetwork>(std::move(*network))},
+                              moment());
+  if (!mesh) return mesh.error();
+  mesh_ = std::move(*mesh);
+  if (Status added = poller_.add(mesh_->files_fd(), node_token::kMeshFiles); !added) return added;
+  return poller_.add(mesh_->names_fd(), node_token::kMeshNames);
 }
 
 // What --attach asks for. That the program cannot be put there keeps nothing from working, but it

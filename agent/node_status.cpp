@@ -59,6 +59,7 @@ StatusView Node::status() {
   describe_workers(view);
   describe_peers(view, now);
   describe_fallbacks(view);
+  if (mesh_) view.mesh = mesh_->status(moment());
   return view;
 }
 

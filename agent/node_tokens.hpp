@@ -12,5 +12,7 @@ inline constexpr Poller::Token kNetwork = 3;
 inline constexpr Poller::Token kUapi = 4;
 inline constexpr Poller::Token kControl = 5;
 inline constexpr Poller::Token kMetrics = 6;
+inline constexpr Poller::Token kMeshFiles = 7;
+inline constexpr Poller::Token kMeshNames = 8;
 
 }  // namespace xm::node_token

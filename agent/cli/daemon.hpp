@@ -24,8 +24,8 @@ using Body = std::function<int(const ReadyNotifier&)>;
 // Runs `body` here. Prepares the process as below.
 [[nodiscard]] int run_in_foreground(const Body& body);
 
-// No core dump and no ptrace by other processes of the user; SIGPIPE ignored; SIGTERM and SIGINT
-// blocked in this thread and those it will start, for the body's signalfd.
+// No core dump and no ptrace by other processes of the user; SIGPIPE ignored; SIGTERM, SIGINT
+// and SIGHUP blocked in this thread and those it will start, for the body's signalfd.
 void prepare_process();
 
 }  // namespace xm

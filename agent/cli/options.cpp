@@ -1,5 +1,7 @@
 #include "agent/cli/options.hpp"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <charconv>
 #include <cstdint>
@@ -11,6 +13,7 @@
 #include "agent/cli/bench_parts_arguments.hpp"
 #include "agent/cli/interface_arguments.hpp"
 #include "agent/cli/mesh_arguments.hpp"
+#include "agent/store/key_directory.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm {
@@ -42,6 +45,13 @@ constexpr const char* kStartFooter =
     "  /run/xdp-mesh/IFNAME.sock        control socket, for `xdp-mesh status`\n"
     "                                   and `attach`; elsewhere than in the first network\n"
     "                                   namespace IFNAME@INODE.sock\n"
+    "\n"
+    "Exit status: 0 success, 1 failure, 2 wrong use.";
+
+constexpr const char* kUpFooter =
+    "The configuration's least is one line, mesh = \"home\"; `xdp-mesh config show --defaults`\n"
+    "prints every key. Options here win over it. Trust, seeds and routes are read again when\n"
+    "their files change, and on SIGHUP.\n"
     "\n"
     "Exit status: 0 success, 1 failure, 2 wrong use.";
 
@@ -167,6 +177,17 @@ std::string read_number(const Environment& environment, const char* name, T leas
   return {};
 }
 
+// Where an interface's counters are kept: beside keys that are elsewhere than usual, elsewhere too.
+Result<std::string> state_directory(const std::string& directory, const Environment& environment) {
+  if (!directory.empty()) return directory + "/state";
+  if (geteuid() == 0) return std::string("/var/lib/xdp-mesh");
+  if (const auto base = environment("XDG_STATE_HOME"); base && base->front() == '/') {
+    return *base + "/xdp-mesh";
+  }
+  if (const auto home = environment("HOME")) return *home + "/.local/state/xdp-mesh";
+  return Error{"expected HOME or XDG_STATE_HOME to say where state is kept: use --dir"};
+}
+
 Command start_command(const StartArguments& arguments, const Environment& environment) {
   if (arguments.interface.empty()) {
     return wrong_use("expected the name of an interface, as in `xdp-mesh wg0`");
@@ -222,6 +243,19 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
   return start;
 }
 
+Command up_command(const StartArguments& arguments, const std::string& directory,
+                   const Environment& environment) {
+  Command started = start_command(arguments, environment);
+  auto* const start = std::get_if<StartCommand>(&started);
+  if (start == nullptr) return started;
+  auto keys = directory.empty() ? KeyDirectory::default_path(geteuid() == 0, environment)
+                                : Result<std::string>(directory);
+  if (!keys) return wrong_use(keys.error().what);
+  auto state = state_directory(directory, environment);
+  if (!state) return wrong_use(state.error().what);
+  return UpCommand{std::move(*start), std::move(*keys), std::move(*state)};
+}
+
 }  // namespace
 
 Command parse_command_line(const std::vector<std::string>& arguments,
@@ -243,6 +277,19 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   add_start_options(*run_app, run);
   add_more_start_options(*run_app, run);
   run_app->footer(kStartFooter);
+
+  StartArguments up;
+  std::string up_directory;
+  CLI::App* up_app = app.add_subcommand(
+      "up", "Start a node of a mesh, as IFNAME.toml in the directory of\nkeys says");
+  up_app->footer(kUpFooter);
+  add_start_options(*up_app, up);
+  add_more_start_options(*up_app, up);
+  up_app
+      ->add_option("--dir", up_directory,
+                   "Directory of keys, trust and configuration\n"
+                   "(default: /etc/xdp-mesh; ~/.config/xdp-mesh\nwhere the user is not root)")
+      ->type_name("DIR");
 
   StatusCommand status;
   CLI::App* status_app =
@@ -299,6 +346,7 @@ Command parse_command_line(const std::vector<std::string>& arguments,
     return std::move(*command).value();
   }
   if (run_app->parsed()) return start_command(run, environment);
+  if (up_app->parsed()) return up_command(up, up_directory, environment);
   if (status_app->parsed()) return status;
   if (interfaces.parsed()) {
     auto command = interfaces.take();

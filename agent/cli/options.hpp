@@ -21,6 +21,13 @@ struct StartCommand {
   bool foreground = false;
 };
 
+// Start a node of a mesh: interface, keys, trust and configuration are in `directory`.
+struct UpCommand {
+  StartCommand start;
+  std::string directory;
+  std::string state;  // of all interfaces; each has a folder in it
+};
+
 struct StatusCommand {
   std::string interface;  // empty: every running agent
   bool json = false;
@@ -64,7 +71,7 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command = std::variant<StartCommand, StatusCommand, AttachCommand, DetachCommand,
+using Command = std::variant<StartCommand, UpCommand, StatusCommand, AttachCommand, DetachCommand,
                              DoctorCommand, BenchCommand, AeadBenchOptions, PathBenchOptions,
                              ReceiveBenchOptions, CompletionCommand, MeshCommand, Message>;
 

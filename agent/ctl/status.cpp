@@ -4,13 +4,12 @@
 
 #include "agent/ctl/attachment_json.hpp"
 #include "agent/ctl/base64.hpp"
+#include "agent/ctl/mesh_json.hpp"
 #include "xdpmesh/counters.hpp"
 #include "xdpmesh/version.hpp"
 
 namespace xm {
 namespace {
-
-using Json = nlohmann::ordered_json;
 
 Json text_or_null(const Endpoint& endpoint) {
   return endpoint.is_set() ? Json(endpoint.to_string()) : Json(nullptr);
@@ -129,7 +128,7 @@ Json drops_to_json(const std::array<std::uint64_t, XM_DROP_COUNT>& drops) {
 }  // namespace
 
 std::string status_json(const StatusView& view) {
-  const Json json{
+  Json json{
       {"schema_version", kStatusSchemaVersion},
       {"version", kVersion},
       {"interface", view.interface},
@@ -150,6 +149,7 @@ std::string status_json(const StatusView& view) {
       {"peers", to_json_list(view.peers)},
       {"fallbacks", to_json_list(view.fallbacks)},
   };
+  if (view.mesh) json["mesh"] = mesh_to_json(*view.mesh);
   return one_line(json);  // an interface's name may be any bytes
 }
 

@@ -15,6 +15,7 @@
 
 #include "agent/crypto/secret.hpp"
 #include "agent/ctl/attachment_status.hpp"
+#include "agent/ctl/mesh_status.hpp"
 #include "agent/io/tun.hpp"
 #include "xdpmesh/addr.hpp"
 #include "xdpmesh/drop.h"
@@ -121,6 +122,7 @@ struct StatusView {
   std::array<std::uint64_t, XM_DROP_COUNT> drops{};  // all threads added up, by xm_drop
   std::vector<PeerStatus> peers;
   std::vector<Fallback> fallbacks;
+  std::optional<MeshStatus> mesh;  // none: a static tunnel
 };
 
 // One line without its end.

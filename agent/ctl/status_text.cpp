@@ -1,4 +1,5 @@
 #include "agent/ctl/json_text.hpp"
+#include "agent/ctl/mesh_json.hpp"
 #include "agent/ctl/status.hpp"
 #include "xdpmesh/counters.hpp"
 
@@ -109,6 +110,7 @@ Result<std::string> status_text(std::string_view json) {
   const Json& status = reply.value();
   Text text;
   interface_text(text, status);
+  if (status.contains("mesh")) mesh_text(text, child(status, "mesh"));
   fallbacks_text(text, child(status, "fallbacks"));
   workers_text(text, child(status, "workers"));
   for (const Json& interface : child(status, "interfaces")) attachment_text(text, interface);

@@ -141,7 +141,7 @@ std::vector<std::uint8_t> write_cookie(const CookieDatagram& cookie, const Key& 
   return finish(std::move(out), mac_key);
 }
 
-std::vector<std::uint8_t> write_sealed(const SealedDatagram& sealed, const Key& mac_key) {
+std::vector<std::uint8_t> write_sealed(const SealedEnvelope& sealed, const Key& mac_key) {
   ByteWriter out = begin(EnvelopeKind::sealed);
   out.bytes(sealed_aad(sealed));
   out.bytes(sealed.sealed);
@@ -154,7 +154,7 @@ std::vector<std::uint8_t> write_stale(Bytes answered_mac, const Key& mac_key) {
   return finish(std::move(out), mac_key);
 }
 
-std::array<std::uint8_t, 24> sealed_aad(const SealedDatagram& sealed) {
+std::array<std::uint8_t, 24> sealed_aad(const SealedEnvelope& sealed) {
   std::array<std::uint8_t, 24> fields;
   store_le64(fields.data(), sealed.sender_hint);
   store_le64(fields.data() + 8, sealed.session_hint);
@@ -225,9 +225,9 @@ std::optional<CookieDatagram> parse_cookie(Bytes datagram) {
   return cookie;
 }
 
-std::optional<SealedDatagram> parse_sealed(Bytes datagram) {
+std::optional<SealedEnvelope> parse_sealed(Bytes datagram) {
   ByteReader in = body_of(datagram);
-  SealedDatagram sealed;
+  SealedEnvelope sealed;
   sealed.sender_hint = in.u64();
   sealed.session_hint = in.u64();
   sealed.counter = in.u64();

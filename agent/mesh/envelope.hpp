@@ -88,7 +88,7 @@ struct CookieDatagram {
   Challenge echo{};
   GossipCookie cookie{};
 };
-struct SealedDatagram {
+struct SealedEnvelope {
   std::uint64_t sender_hint = 0;   // the first bytes of its identity
   std::uint64_t session_hint = 0;  // of both boot ids, known to the two alone
   std::uint64_t counter = 0;
@@ -107,12 +107,12 @@ struct SealedDatagram {
 [[nodiscard]] std::vector<std::uint8_t> write_answer(const HelloAnswer& answer, const Key& mac_key);
 [[nodiscard]] std::vector<std::uint8_t> write_cookie(const CookieDatagram& cookie,
                                                      const Key& mac_key);
-[[nodiscard]] std::vector<std::uint8_t> write_sealed(const SealedDatagram& sealed,
+[[nodiscard]] std::vector<std::uint8_t> write_sealed(const SealedEnvelope& sealed,
                                                      const Key& mac_key);
 [[nodiscard]] std::vector<std::uint8_t> write_stale(Bytes answered_mac, const Key& mac_key);
 
 // What a cipher binds to a sealed datagram or an answer: the fields before the sealed bytes.
-[[nodiscard]] std::array<std::uint8_t, 24> sealed_aad(const SealedDatagram& sealed);
+[[nodiscard]] std::array<std::uint8_t, 24> sealed_aad(const SealedEnvelope& sealed);
 [[nodiscard]] std::array<std::uint8_t, 72> answer_aad(const HelloAnswer& answer);
 
 // --- parsing; the kind is as said, the mac has been looked at
@@ -122,7 +122,7 @@ struct SealedDatagram {
 [[nodiscard]] std::optional<HelloAnswer> parse_answer(Bytes datagram);
 [[nodiscard]] std::optional<AnswerBody> parse_answer_body(Bytes plaintext);
 [[nodiscard]] std::optional<CookieDatagram> parse_cookie(Bytes datagram);
-[[nodiscard]] std::optional<SealedDatagram> parse_sealed(Bytes datagram);
+[[nodiscard]] std::optional<SealedEnvelope> parse_sealed(Bytes datagram);
 // The mac of what it answers.
 [[nodiscard]] std::optional<Bytes> parse_stale(Bytes datagram);
 

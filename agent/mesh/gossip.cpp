@@ -47,7 +47,7 @@ Gossip::Gossip(const Identity& self, Key private_key, const GossipOptions& optio
       authority_(authority),
       random_(random),
       swim_(self, options.swim, authority, random),
-      guard_(random),
+      guard_(random, options.hellos_per_second),
       stale_limit_(random),
       mac_key_(envelope_mac_key(options.mesh, MacAudience::identity, self.key)) {
   random.fill(boot_);
@@ -340,6 +340,11 @@ Endpoint Gossip::endpoint_of(const Identity& identity) const {
 bool Gossip::has_session(const Identity& identity) const {
   const auto peer = peers_.find(identity);
   return peer != peers_.end() && peer->second.current.has_value();
+}
+
+bool Gossip::has_tried(const Identity& identity) const {
+  const auto peer = peers_.find(identity);
+  return peer != peers_.end() && peer->second.greeting.tries > 0;
 }
 
 Gossip::Peer* Gossip::find(const Identity& identity) {

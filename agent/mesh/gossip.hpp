@@ -51,6 +51,7 @@ struct GossipOptions {
   SwimOptions swim;
   // Trusted here: a hello keyed by one of these is looked at as well as one keyed by our identity.
   std::vector<VerifyKey> organisations;
+  std::int64_t hellos_per_second = HelloGuard::kHellosPerSecond;
   // Which of the endpoints in a member's record may be sent to; none: all.
   std::function<bool(const Endpoint&)> is_usable;
 };
@@ -114,6 +115,8 @@ class Gossip {
   // Not set while none has been verified.
   [[nodiscard]] Endpoint endpoint_of(const Identity& identity) const;
   [[nodiscard]] bool has_session(const Identity& identity) const;
+  // Whether it was greeted without an answer since the last session.
+  [[nodiscard]] bool has_tried(const Identity& identity) const;
   // Identities for which something is kept: members, and those that were contacted.
   [[nodiscard]] std::size_t peers() const { return peers_.size(); }
 

@@ -76,14 +76,14 @@ GossipSession::GossipSession(const Key& shared, const Ends& ends)
 
 std::vector<std::uint8_t> GossipSession::seal(const Identity& self, Bytes payload,
                                               std::uint64_t counter, const Key& mac_key) const {
-  SealedDatagram datagram{sender_hint(self), sending_hint_, counter, {}};
+  SealedEnvelope datagram{sender_hint(self), sending_hint_, counter, {}};
   std::vector<std::uint8_t> sealed(payload.size() + kTagSize);
   xseal_with_aad(sending_, nonce_of_counter(counter), sealed_aad(datagram), payload, sealed);
   datagram.sealed = sealed;
   return write_sealed(datagram, mac_key);
 }
 
-std::optional<std::vector<std::uint8_t>> GossipSession::open(const SealedDatagram& datagram) {
+std::optional<std::vector<std::uint8_t>> GossipSession::open(const SealedEnvelope& datagram) {
   auto payload = open_sealed(receiving_, datagram.counter, sealed_aad(datagram), datagram.sealed);
   if (!payload || !replay_.accept(datagram.counter)) return std::nullopt;
   return payload;

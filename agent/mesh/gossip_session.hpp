@@ -59,7 +59,7 @@ class GossipSession {
   [[nodiscard]] std::vector<std::uint8_t> seal(const Identity& self, Bytes payload,
                                                std::uint64_t counter, const Key& mac_key) const;
   // The payload; nothing when the tag does not verify or the counter was received before.
-  [[nodiscard]] std::optional<std::vector<std::uint8_t>> open(const SealedDatagram& datagram);
+  [[nodiscard]] std::optional<std::vector<std::uint8_t>> open(const SealedEnvelope& datagram);
 
   // Fills answer.sealed's bytes for `plaintext`, bound to the answer's other fields.
   [[nodiscard]] std::vector<std::uint8_t> seal_answer(const HelloAnswer& answer,

@@ -30,7 +30,7 @@ class HelloGuard {
   static constexpr Duration kSlot = 10s;
 
   // `random` outlives the guard.
-  explicit HelloGuard(Random& random);
+  explicit HelloGuard(Random& random, std::int64_t per_second = kHellosPerSecond);
 
   enum class Verdict : std::uint8_t {
     queued,
@@ -63,6 +63,7 @@ class HelloGuard {
   [[nodiscard]] Challenge token(std::uint8_t use, const Identity& identity, const Endpoint& source,
                                 std::int64_t slot) const;
 
+  const Duration cost_;  // of one hello
   Key secret_;
   RateLimiter sources_;
   std::deque<Waiting> queue_;

@@ -33,6 +33,7 @@ Mesh::Mesh(const SigningKey& key, const MeshOptions& options, const MeshCounters
               {.mesh = options.mesh,
                .swim = swim_options(options),
                .organisations = {},
+               .hellos_per_second = options.hellos_per_second,
                .is_usable = [this](const Endpoint& at) { return roster_.is_usable(at); }},
               authority_, random),
       wishes_(options.wishes) {}

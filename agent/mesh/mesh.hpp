@@ -32,6 +32,7 @@ struct MeshOptions {
   Prefix ipv4_prefix;
   RecordWishes wishes;  // endpoints and salt are those to begin with
   std::size_t max_members = 4096;
+  std::int64_t hellos_per_second = HelloGuard::kHellosPerSecond;
   bool accept_subnets = true;
   bool accept_default = false;
 };

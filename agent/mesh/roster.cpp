@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "agent/mesh/field_codec.hpp"
+#include "agent/nat/candidates.hpp"
 
 namespace xm {
 namespace {
@@ -76,9 +76,15 @@ void Roster::settle(const AddressClaim& ours) {
   owners_ = std::move(book.owners);
   conflicts_ = std::move(book.conflicts);
   our_prefixes_.clear();
+  inside_ = {ipv4_prefix_, derive_ipv6_prefix(mesh_)};
   for (auto& [identity, standing] : members_) standing.prefixes.clear();
   for (const AddressOwner& owner : owners_) {
-    if (owner.owner == self_) {
+    const bool is_ours = owner.owner == self_;
+    // A member that is the way to everywhere makes nowhere a tunnel in itself.
+    const bool is_the_mesh =
+        inside_[0].contains(owner.prefix.address) || inside_[1].contains(owner.prefix.address);
+    if (!is_ours && !is_the_mesh && owner.prefix.length != 0) inside_.push_back(owner.prefix);
+    if (is_ours) {
       our_prefixes_.push_back(owner.prefix);
     } else if (const auto member = members_.find(owner.owner); member != members_.end()) {
       member->second.prefixes.push_back(owner.prefix);
@@ -104,15 +110,8 @@ std::vector<Prefix> Roster::derive(const Identity& identity, std::uint32_t salt)
           host(derive_ipv6(mesh_, identity))};
 }
 
-bool Roster::is_inside(const IpAddress& address) const {
-  if (ipv4_prefix_.contains(address) || derive_ipv6_prefix(mesh_).contains(address)) return true;
-  return std::any_of(owners_.begin(), owners_.end(), [&](const AddressOwner& owner) {
-    return owner.owner != self_ && owner.prefix.length != 0 && owner.prefix.contains(address);
-  });
-}
-
 bool Roster::is_usable(const Endpoint& endpoint) const {
-  return is_reachable_form(endpoint) && !is_inside(endpoint.address);
+  return candidate_fault(endpoint, inside_) == nullptr;
 }
 
 std::vector<Endpoint> Roster::candidates(const Standing& standing) const {

@@ -29,7 +29,10 @@ struct Standing {
 class Roster {
  public:
   Roster(std::string mesh, const Identity& self, const Prefix& ipv4_prefix)
-      : mesh_(std::move(mesh)), self_(self), ipv4_prefix_(ipv4_prefix) {}
+      : mesh_(std::move(mesh)),
+        self_(self),
+        ipv4_prefix_(ipv4_prefix),
+        inside_{ipv4_prefix, derive_ipv6_prefix(mesh_)} {}
 
   // A member's record that the authority has admitted. False when it is no member (any more): then
   // it is not kept.
@@ -61,9 +64,10 @@ class Roster {
   // What of its record is.
   [[nodiscard]] std::vector<Endpoint> candidates(const Standing& standing) const;
 
- private:
-  [[nodiscard]] bool is_inside(const IpAddress& address) const;
+  // What a tunnel's own packets must not be sent to: the mesh, and what its nodes route.
+  [[nodiscard]] const std::vector<Prefix>& inside() const { return inside_; }
 
+ private:
   const std::string mesh_;
   const Identity self_;
   const Prefix ipv4_prefix_;
@@ -71,6 +75,7 @@ class Roster {
   std::vector<AddressOwner> owners_;
   std::vector<AddressConflict> conflicts_;
   std::vector<Prefix> our_prefixes_;
+  std::vector<Prefix> inside_;
 };
 
 }  // namespace xm

@@ -19,6 +19,12 @@ Duration random_part(Random& random, Duration whole) {
 
 }  // namespace
 
+std::string_view member_change_name(MemberChange change) {
+  constexpr std::string_view kNames[] = {"joined", "alive",  "suspect",  "dead",
+                                         "left",   "record", "forgotten"};
+  return kNames[static_cast<std::size_t>(change)];
+}
+
 Swim::Swim(const Identity& self, const SwimOptions& options, Authority& authority, Random& random)
     : self_(self),
       options_(options),

@@ -20,6 +20,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -73,6 +74,8 @@ enum class MemberChange : std::uint8_t {
   record,     // a newer record came
   forgotten,  // not in the table any more
 };
+// "joined", "alive", …
+[[nodiscard]] std::string_view member_change_name(MemberChange change);
 struct MemberChanged {
   Identity identity;
   MemberChange change = MemberChange::joined;

@@ -9,25 +9,15 @@
 #include <cstdint>
 #include <string>
 
+#include "agent/wire/demultiplex.hpp"
 #include "xdpmesh/addr.hpp"
 #include "xdpmesh/bytes.hpp"
 #include "xdpmesh/result.hpp"
 
 namespace xm {
 
-// RFC 8489, section 5.
-inline constexpr std::size_t kStunHeaderSize = 20;
-inline constexpr std::uint32_t kStunCookie = 0x2112a442;
-
 // 96 random bits, by which an answer is known to be one to our request.
 using StunTransaction = std::array<std::uint8_t, 12>;
-
-// Whether a datagram of a shared port is STUN (RFC 8489, section 5: the first two bits zero, the
-// magic cookie). Ask for WireGuard first: a handshake message may hold the cookie by chance.
-[[nodiscard]] inline bool is_stun(Bytes datagram) {
-  return datagram.size() >= kStunHeaderSize && datagram[0] < 0x40 &&
-         load_be32(datagram.data() + 4) == kStunCookie;
-}
 
 // Without attributes, so that servers of RFC 3489 answer too (RFC 5389, section 12.1, which RFC
 // 8489, section 11, upholds).

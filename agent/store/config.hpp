@@ -47,6 +47,8 @@ struct StaticPeer {
   std::vector<Prefix> allowed_ips;
   std::string preshared_key_file;       // empty: none
   std::uint16_t keepalive_seconds = 0;  // 0: none
+
+  friend bool operator==(const StaticPeer&, const StaticPeer&) = default;
 };
 
 struct MeshConfig {

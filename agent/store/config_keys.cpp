@@ -204,7 +204,7 @@ constexpr std::array kKeys{
         text<&C::hosts_file>},
     ConfigKey{"limits.members", "members", "4096", "The most members that are remembered.",
               number<&C::max_members, 2, 65536>},
-    ConfigKey{"limits.hellos_per_second", "hellos a second", "100",
+    ConfigKey{"limits.hellos_per_second", "hellos a second", "200",
               "The most first contacts whose signatures are verified.",
               number<&C::hellos_per_second, 1, 100000>},
     ConfigKey{"metrics.listen", "host:port", R"("")",

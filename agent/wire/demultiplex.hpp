@@ -13,20 +13,23 @@
 namespace xm {
 
 inline constexpr std::array<std::uint8_t, 3> kGossipMagic{0xd8, 'x', 'm'};
-inline constexpr std::array<std::uint8_t, 4> kStunCookie{0x21, 0x12, 0xa4, 0x42};
+inline constexpr std::uint32_t kStunCookie = 0x2112a442;
 inline constexpr std::size_t kStunHeaderSize = 20;
+
+[[nodiscard]] inline bool is_stun(Bytes datagram) {
+  return datagram.size() >= kStunHeaderSize && datagram[0] < 0x40 &&
+         load_be32(datagram.data() + 4) == kStunCookie;
+}
 
 enum class DatagramKind : std::uint8_t { other, gossip, stun };
 
-// Of a datagram that is no WireGuard message. Its shape is not judged beyond this.
+// Of a datagram that is no WireGuard message: a handshake may hold the cookie by chance. Its shape
+// is not judged beyond this.
 [[nodiscard]] inline DatagramKind datagram_kind(Bytes datagram) {
-  if (datagram.size() < kStunHeaderSize) return DatagramKind::other;
-  if (std::equal(kGossipMagic.begin(), kGossipMagic.end(), datagram.begin())) {
-    return DatagramKind::gossip;
-  }
-  const bool is_stun = (datagram[0] & 0xc0) == 0 &&
-                       std::equal(kStunCookie.begin(), kStunCookie.end(), datagram.begin() + 4);
-  return is_stun ? DatagramKind::stun : DatagramKind::other;
+  if (is_stun(datagram)) return DatagramKind::stun;
+  const bool is_gossip = datagram.size() >= kGossipMagic.size() &&
+                         std::equal(kGossipMagic.begin(), kGossipMagic.end(), datagram.begin());
+  return is_gossip ? DatagramKind::gossip : DatagramKind::other;
 }
 
 }  // namespace xm

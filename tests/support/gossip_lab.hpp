@@ -32,9 +32,10 @@ struct GossipNode {
 
   // A new life: another boot id, nothing remembered.
   void restart(const std::string& mesh, Instant now, const SwimOptions& swim = {}) {
-    gossip =
-        std::make_unique<Gossip>(identity, x25519_of(authority.key()),
-                                 GossipOptions{mesh, swim, organisations, {}}, authority, random);
+    gossip = std::make_unique<Gossip>(
+        identity, x25519_of(authority.key()),
+        GossipOptions{.mesh = mesh, .swim = swim, .organisations = organisations, .is_usable = {}},
+        authority, random);
     if (!gossip->start(record, now)) std::abort();
   }
 

@@ -1,0 +1,59 @@
+#include "agent/io/local_addresses.hpp"
+
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+
+#include <bit>
+#include <memory>
+
+namespace xm {
+namespace {
+
+struct FreeList {
+  void operator()(ifaddrs* list) const { freeifaddrs(list); }
+};
+
+IpAddress address_of(const sockaddr& from) {
+  if (from.sa_family == AF_INET) {
+    const auto& in = reinterpret_cast<const sockaddr_in&>(from);
+    return IpAddress::v4(reinterpret_cast<const std::uint8_t*>(&in.sin_addr));
+  }
+  if (from.sa_family == AF_INET6) {
+    const auto& in6 = reinterpret_cast<const sockaddr_in6&>(from);
+    return IpAddress::v6(reinterpret_cast<const std::uint8_t*>(&in6.sin6_addr));
+  }
+  return {};
+}
+
+std::uint8_t length_of(const IpAddress& mask) {
+  unsigned bits = 0;
+  for (const std::uint8_t part : mask.bytes()) bits += static_cast<unsigned>(std::popcount(part));
+  return static_cast<std::uint8_t>(bits);
+}
+
+}  // namespace
+
+Result<std::vector<LocalAddress>> local_addresses(const std::string& but) {
+  ifaddrs* raw = nullptr;
+  if (getifaddrs(&raw) != 0) return errno_error("cannot list this machine's addresses");
+  const std::unique_ptr<ifaddrs, FreeList> list(raw);
+  std::vector<LocalAddress> found;
+  for (const ifaddrs* at = list.get(); at != nullptr; at = at->ifa_next) {
+    const bool counts = at->ifa_addr != nullptr && at->ifa_netmask != nullptr &&
+                        (at->ifa_flags & IFF_UP) != 0 && (at->ifa_flags & IFF_LOOPBACK) == 0;
+    if (!counts || but == at->ifa_name) continue;
+    const IpAddress address = address_of(*at->ifa_addr);
+    if (address.family == IpAddress::Family::none) continue;
+    // glibc gives the mask the family of its address, older ones none.
+    sockaddr_storage mask{};
+    std::memcpy(&mask, at->ifa_netmask,
+                address.is_v4() ? sizeof(sockaddr_in) : sizeof(sockaddr_in6));
+    mask.ss_family = at->ifa_addr->sa_family;
+    const std::uint8_t length = length_of(address_of(reinterpret_cast<const sockaddr&>(mask)));
+    found.push_back({address, Prefix::of(address, length), at->ifa_name});
+  }
+  return found;
+}
+
+}  // namespace xm

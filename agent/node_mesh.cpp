@@ -1,0 +1,268 @@
+#include "agent/node_mesh.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "agent/wire/demultiplex.hpp"
+#include "xdpmesh/log.hpp"
+
+namespace xm {
+namespace {
+
+// How often the data plane is asked whom it has heard, while the mesh has something to do anyway.
+constexpr Duration kHeardInterval = 200ms;
+
+}  // namespace
+
+NodeMesh::NodeMesh(MeshSetup setup, Edges edges)
+    : setup_(std::move(setup)),
+      keys_(setup_.place.directory),
+      incarnations_(setup_.place.state + "/incarnation"),
+      versions_(setup_.place.state + "/record-version"),
+      salt_(setup_.place.state + "/salt"),
+      engine_(edges.engine),
+      core_(edges.core),
+      sockets_(edges.sockets),
+      network_(std::move(edges.network)),
+      endpoints_(setup_.place.interface, edges.random),
+      peers_(edges.engine) {
+  MeshOptions options = mesh_options(setup_.config);
+  if (const auto salt = salt_.load()) {
+    options.wishes.salt = static_cast<std::uint32_t>(salt.value());
+  }
+  mesh_ = std::make_unique<Mesh>(setup_.key, options, MeshCounters{incarnations_, versions_},
+                                 edges.random);
+}
+
+Result<std::unique_ptr<NodeMesh>> NodeMesh::start(MeshSetup setup, Edges edges, const Moment& at) {
+  std::unique_ptr<NodeMesh> node(new NodeMesh(std::move(setup), std::move(edges)));
+  if (Status begun = node->begin(at); !begun) return begun.error();
+  return node;
+}
+
+NodeMesh::~NodeMesh() {
+  core_.set_mesh(nullptr);
+  if (Status removed = network_->remove_all(); !removed) log::verbose(removed.error().what);
+}
+
+Status NodeMesh::begin(const Moment& at) {
+  if (Status made = keys_.create(); !made) return made;
+  auto files = FileWatcher::open({.directory = setup_.place.directory,
+                                  .files = {setup_.place.interface + ".toml", "node.certificate"},
+                                  .folders = {"authorized_keys", "orgs", "revocations"}});
+  if (!files) return files.error();
+  files_ = std::make_unique<FileWatcher>(std::move(*files));
+  auto names = MeshNames::create();
+  if (!names) return names.error();
+  names_ = std::move(*names);
+
+  InterfaceChange change;
+  change.private_key = x25519_of(setup_.key);
+  if (Status applied = engine_.apply(std::move(change), at); !applied) return applied;
+  peers_.set_static(std::move(setup_.static_peers), at);
+  if (Status started = mesh_->start(load_trust(), load_chain(), at); !started) return started;
+  core_.set_mesh(this);
+  // Its packets have somewhere to go from here on.
+  if (Status up = network_->bring_up(); !up) return up;
+  carry_out(at);
+  log::info("mesh " + setup_.config.mesh + ": this node is " + mesh_->self().to_string());
+  return {};
+}
+
+// --- inputs --------------------------------------------------------------------------------------
+
+void NodeMesh::on_datagram(Bytes datagram, const Source& source, const Moment& at) {
+  if (has_left_) return;
+  if (datagram_kind(datagram) == DatagramKind::stun) {
+    endpoints_.on_stun(datagram, source.remote, at.now);
+    send_requests(at);
+  } else {
+    mesh_->receive(datagram, source.remote, at);
+  }
+  carry_out(at);
+}
+
+void NodeMesh::on_endpoint_wanted(PeerId peer, const Moment& at) {
+  const auto identity = peers_.identity_of(peer);
+  if (!identity) return;
+  // Gossip knows a way, or finds one: then the member has our record before our handshake.
+  if (mesh_->gossip().has_session(*identity)) {
+    peers_.verified(*identity, mesh_->gossip().endpoint_of(*identity), at);
+    return;
+  }
+  mesh_->want_session(*identity, at);
+  carry_out(at);
+}
+
+void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
+  const bool was_closed = std::exchange(port_, port) == 0;
+  if (port == 0) return;
+  endpoints_.network_changed(port, at.now);
+  if (was_closed) {
+    names_->set(setup_.config, at.now);
+    follow_plan(at);
+  } else {
+    names_->ask_again(at.now);
+  }
+  send_requests(at);
+  carry_out(at);
+}
+
+void NodeMesh::read_names(const Moment& at) {
+  const MeshNames::News news = names_->take();
+  for (const std::size_t seed : news.seeds) {
+    if (!is_up(names_->seeds()[seed])) contact_seed(seed, at);
+  }
+  if (news.servers) endpoints_.set_servers(names_->servers(), at.now);
+  for (const std::size_t index : news.peers) {
+    const Endpoint found = names_->peer(index);
+    InterfaceChange change;
+    change.peers.emplace_back();
+    change.peers.back().public_key = setup_.config.peers.at(index).public_key;
+    change.peers.back().update_only = true;
+    const auto id = engine_.find_id(change.peers.back().public_key);
+    if (!id || engine_.route(*id).is_set()) continue;  // it may have roamed since
+    change.peers.back().endpoint = found;
+    if (Status applied = engine_.apply(std::move(change), at); !applied) {
+      log::error("mesh: " + applied.error().what);
+    }
+  }
+  send_requests(at);
+  carry_out(at);
+}
+
+void NodeMesh::tend(const Moment& at) {
+  if (has_left_) return;
+  if (files_->take_change(at.now)) reload(at);
+  if (names_->next_deadline() <= at.now) names_->on_timers(at.now);
+  if (endpoints_.next_deadline() <= at.now) endpoints_.on_timers(at.now);
+  send_requests(at);
+  if (mesh_->next_deadline() <= at.now) {
+    tell_heard(at);
+    mesh_->on_timers(at);
+  }
+  carry_out(at);
+}
+
+Instant NodeMesh::due() const {
+  if (has_left_) return kFarFuture;
+  return std::min(
+      {mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(), files_->due()});
+}
+
+void NodeMesh::leave(const Moment& at) {
+  mesh_->leave(at);
+  carry_out(at);
+  has_left_ = true;
+}
+
+// What the data plane has authenticated is as good as an answer to a ping.
+void NodeMesh::tell_heard(const Moment& at) {
+  if (at.now - heard_at_ < kHeardInterval) return;
+  heard_at_ = at.now;
+  for (const auto& [identity, endpoint] : peers_.take_heard()) mesh_->heard(identity, endpoint, at);
+}
+
+// --- what is to be done --------------------------------------------------------------------------
+
+void NodeMesh::carry_out(const Moment& at) {
+  if (endpoints_.take_changed()) mesh_->set_endpoints(endpoints_.list(), at);
+  for (auto actions = mesh_->take_actions(); !actions.empty(); actions = mesh_->take_actions()) {
+    for (MeshAction& action : actions) perform(action, at);
+  }
+  const std::uint16_t keepalive =
+      endpoints_.is_translated() ? setup_.config.keepalive_seconds : std::uint16_t{0};
+  peers_.set_keepalive(keepalive, at);
+  core_.carry_out(at);
+}
+
+void NodeMesh::perform(MeshAction& action, const Moment& at) {
+  struct Handler {
+    NodeMesh& node;
+    const Moment& at;
+
+    void operator()(const SendDatagram& send) const {
+      (void)node.core_.send_datagram(send.to, send.bytes, at.now);
+    }
+    void operator()(const EndpointVerified& verified) const {
+      node.peers_.verified(verified.identity, verified.endpoint, at);
+    }
+    void operator()(const SessionBegan& session) const { node.on_session(session.identity, at); }
+    void operator()(const MemberChanged& change) const {
+      if (change.change == MemberChange::forgotten) node.endpoints_.forget(change.identity);
+      log::verbose("mesh: " + change.identity.short_text() + ": " +
+                   std::string(member_change_name(change.change)));
+    }
+    void operator()(const TrySeed&) const { node.contact_next_seed(at); }
+    void operator()(const EndpointObserved& observed) const {
+      node.endpoints_.observe(observed.by, observed.address, at.now);
+    }
+    void operator()(const PlanChanged&) const { node.follow_plan(at); }
+    void operator()(const RevocationLearnt& learnt) const { node.keep(learnt.revocation); }
+    void operator()(const SaltChanged& salt) const {
+      if (Status saved = node.salt_.save(salt.salt); !saved) log::error(saved.error().what);
+    }
+  };
+  std::visit(Handler{*this, at}, action);
+}
+
+void NodeMesh::follow_plan(const Moment& at) {
+  const MeshPlan& plan = mesh_->plan();
+  for (const Identity& added : peers_.follow(plan, at)) {
+    if (mesh_->gossip().has_session(added)) on_session(added, at);
+    if (setup_.config.eager_sessions) mesh_->want_session(added, at);
+  }
+  endpoints_.set_inside(mesh_->roster().inside());
+  Status set = network_->set_addresses(plan.addresses);
+  // They need the interface up, which it may not be any more: the next change finds it so.
+  if (Status routes = network_->set_routes(plan.routes); set.ok() && !routes.ok()) set = routes;
+  const std::string fault = set ? std::string() : set.error().what;
+  if (!fault.empty() && fault != network_fault_) log::error("mesh: " + fault);
+  network_fault_ = fault;
+}
+
+void NodeMesh::on_session(const Identity& identity, const Moment& at) {
+  peers_.verified(identity, mesh_->gossip().endpoint_of(identity), at);
+  if (setup_.config.eager_sessions) peers_.shake_hands(identity, at);
+}
+
+bool NodeMesh::is_up(const SoughtSeed& sought) const {
+  return std::any_of(sought.places.begin(), sought.places.end(), [this](const auto& place) {
+    const Member* const member =
+        place.identity ? mesh_->gossip().swim().members().find(*place.identity) : nullptr;
+    return member != nullptr && member->is_up();
+  });
+}
+
+void NodeMesh::contact_seed(std::size_t index, const Moment& at) {
+  for (const SoughtSeed::Place& place : names_->seeds()[index].places) {
+    mesh_->contact(place.identity, place.endpoint, at);
+  }
+}
+
+// Those without an identity are tried while nobody is there: whom they lead to nobody can tell.
+void NodeMesh::contact_next_seed(const Moment& at) {
+  const std::vector<SoughtSeed>& seeds = names_->seeds();
+  for (std::size_t tried = 0; tried < seeds.size(); ++tried) {
+    const std::size_t index = next_seed_++ % seeds.size();
+    const SoughtSeed& sought = seeds[index];
+    const bool has_identity = std::any_of(sought.places.begin(), sought.places.end(),
+                                          [](const auto& place) { return place.identity; });
+    if (has_identity ? is_up(sought) : mesh_->gossip().swim().members().up() > 0) continue;
+    return contact_seed(index, at);
+  }
+}
+
+void NodeMesh::send_requests(const Moment& at) {
+  for (auto requests = endpoints_.take_requests(); !requests.empty();
+       requests = endpoints_.take_requests()) {
+    for (const StunClient::Send& request : requests) {
+      if (!core_.send_datagram(request.to, request.bytes, at.now)) {
+        endpoints_.send_failed(request.to, EIO, at.now);
+      }
+    }
+  }
+}
+
+}  // namespace xm

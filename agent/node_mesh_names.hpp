@@ -1,0 +1,87 @@
+// The names in a mesh's configuration, looked up and looked up again: seeds, STUN servers, static
+// peers' endpoints.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/io/name_lookup.hpp"
+#include "agent/mesh/identity.hpp"
+#include "agent/store/config.hpp"
+#include "xdpmesh/addr.hpp"
+#include "xdpmesh/clock.hpp"
+#include "xdpmesh/result.hpp"
+
+namespace xm {
+
+// A place that is known by name, and where that was found to be.
+struct SoughtSeed {
+  Seed seed;
+  // Where the name leads; an identity that its TXT records give counts for its own target only.
+  struct Place {
+    std::optional<Identity> identity;
+    Endpoint endpoint;
+  };
+  std::vector<Place> places;
+  std::string fault;      // of the last look-up
+  bool is_asked = false;  // a look-up is under way
+};
+
+// Thread: the control thread.
+class MeshNames {
+ public:
+  [[nodiscard]] static Result<std::unique_ptr<MeshNames>> create(
+      std::unique_ptr<Resolver> resolver = system_resolver());
+
+  // Replaces what was there, and asks for everything.
+  void set(const MeshConfig& config, Instant now);
+  // The network has changed: names may lead elsewhere.
+  void ask_again(Instant now);
+
+  // To poll for reading; then call take().
+  [[nodiscard]] int fd() const { return lookup_->fd(); }
+  // Answers are in their places when this returns; says of which kinds there were any.
+  struct News {
+    std::vector<std::size_t> seeds;  // indices
+    bool servers = false;
+    std::vector<std::size_t> peers;
+  };
+  [[nodiscard]] News take();
+  void on_timers(Instant now);
+  [[nodiscard]] Instant next_deadline() const { return again_at_; }
+
+  [[nodiscard]] const std::vector<SoughtSeed>& seeds() const { return seeds_; }
+  // The STUN servers, every address of each.
+  [[nodiscard]] std::vector<Endpoint> servers() const;
+  // Of the static peer with this index: its first address, or not set.
+  [[nodiscard]] Endpoint peer(std::size_t index) const { return peers_.at(index); }
+  // What could not be found, each a sentence.
+  [[nodiscard]] std::vector<std::string> faults() const;
+
+ private:
+  enum class Kind : std::uint8_t { seed, server, peer };
+  struct Server {
+    HostPort at;
+    std::vector<Endpoint> endpoints;
+    std::string fault;
+  };
+
+  explicit MeshNames(std::unique_ptr<NameLookup> lookup) : lookup_(std::move(lookup)) {}
+
+  void ask(Kind kind, std::size_t index, const HostPort& at, bool identities);
+  void take_seed(SoughtSeed& sought, const NameResult& result);
+
+  std::unique_ptr<NameLookup> lookup_;
+  std::uint64_t generation_ = 0;  // answers to what is configured no longer are left aside
+  Duration interval_{};
+  Instant again_at_ = kFarFuture;
+  std::vector<SoughtSeed> seeds_;
+  std::vector<Server> servers_;
+  std::vector<StaticPeer> static_peers_;
+  std::vector<Endpoint> peers_;
+};
+
+}  // namespace xm

@@ -1,0 +1,60 @@
+// Between the mesh's members and the engine's peers: who is one, with which allowed IPs, where it
+// is, and what the data plane has heard of it.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "agent/mesh/mesh.hpp"
+#include "agent/peer/engine.hpp"
+
+namespace xm {
+
+// Thread: the control thread.
+class MeshPeers {
+ public:
+  // `engine` outlives it.
+  explicit MeshPeers(Engine& engine) : engine_(engine) {}
+
+  // The peers of the configuration that are no members, from now on; a member with the same key is
+  // left alone.
+  void set_static(std::vector<PeerChange> peers, const Moment& at);
+  // Every member that is to be a peer is one, nobody else is. Returns those that are new.
+  std::vector<Identity> follow(const MeshPlan& plan, const Moment& at);
+  // Gossip has proved that the member receives there. While the data plane hears it elsewhere,
+  // that is believed instead.
+  void verified(const Identity& identity, const Endpoint& endpoint, const Moment& at);
+  // A session is wanted before there is a packet for it.
+  void shake_hands(const Identity& identity, const Moment& at);
+  // Seconds between keepalives to every member, 0: none.
+  void set_keepalive(std::uint16_t seconds, const Moment& at);
+
+  // Whose authenticated packets have come since the last call, and from where.
+  [[nodiscard]] std::vector<std::pair<Identity, Endpoint>> take_heard();
+
+  // Nothing for a static peer.
+  [[nodiscard]] std::optional<Identity> identity_of(PeerId peer) const;
+  [[nodiscard]] std::optional<PeerId> find(const Identity& identity) const;
+
+ private:
+  struct Link {
+    PeerId peer = 0;
+    MeshPeer as_planned;
+    std::int64_t heard = 0;  // Activity::last_received when it was last looked at
+  };
+
+  void apply(PeerChange change, const Moment& at);
+  [[nodiscard]] bool is_static(const PublicKey& key) const;
+  [[nodiscard]] bool add(const MeshPeer& peer, const Moment& at);
+
+  Engine& engine_;
+  std::map<Identity, Link> links_;
+  std::map<PeerId, Identity> by_peer_;
+  std::vector<PublicKey> static_keys_;
+  std::uint16_t keepalive_ = 0;
+};
+
+}  // namespace xm
