@@ -16,6 +16,7 @@
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/doctor.hpp"
 #include "agent/cli/mesh_command.hpp"
+#include "agent/cli/netcheck_sockets.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/cli/status_client.hpp"
 #include "agent/cli/watch.hpp"
@@ -75,6 +76,10 @@ struct Dispatch {
   }
   int operator()(const xm::MeshCommand& mesh) const {
     return xm::run_mesh_command(mesh, stdout, stderr);
+  }
+  int operator()(const xm::NetcheckCommand& netcheck) const {
+    xm::NetcheckSockets sockets;
+    return xm::run_netcheck(netcheck, sockets, stdout, stderr);
   }
   int operator()(const xm::CompletionCommand& completion) const {
     return print(stdout, xm::completion_script(completion.shell), 0);

@@ -25,7 +25,7 @@ _xdp_mesh() {
   case $previous in
     --dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --out) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    --label|--name|--allow-address|--allow-subnet|--mesh|--days) return ;;
+    --label|--name|--allow-address|--allow-subnet|--mesh|--days|--stun) return ;;
     --aead) words="auto $engines"
             [[ ${COMP_WORDS[1]} == bench && ${COMP_WORDS[2]} != path ]] && words="$engines none" ;;
     --io) words='auto syscall uring'
@@ -77,9 +77,10 @@ _xdp_mesh() {
             show) words='--defaults --dir --help' ;;
             *) words='check show --help' ;;
           esac ;;
+        netcheck) words='--stun --dir --json --help' ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor bench completion keygen export trust revoke org config' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor bench completion keygen export trust revoke org config netcheck' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -172,6 +173,10 @@ _xdp_mesh() {
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
     keygen|export|trust|revoke) _xdp_mesh_keys ;;
     org|config) shift words; (( CURRENT-- )); _xdp_mesh_keys ;;
+    netcheck)
+      shift words; (( CURRENT-- ))
+      _arguments '*--stun[ask this server]:host\:port:' '--dir[of NAME.toml]:directory:_files -/' \
+        '--json[print JSON]' '(-h --help)'{-h,--help}'[print help]' '1:interface or file:_files' ;;
     bench)
       case ${words[3]} in
         aead)
@@ -200,7 +205,7 @@ _xdp_mesh() {
             '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status attach detach doctor bench completion keygen export trust revoke org config)' ;;
+         '1:interface or command:(run status attach detach doctor bench completion keygen export trust revoke org config netcheck)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -217,7 +222,7 @@ function __xdp_mesh_interfaces
     basename $device
   end
 end
-set -l start "not __fish_seen_subcommand_from status attach detach doctor bench completion keygen export trust revoke org config"
+set -l start "not __fish_seen_subcommand_from status attach detach doctor bench completion keygen export trust revoke org config netcheck"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
@@ -234,7 +239,11 @@ complete -c xdp-mesh -n __fish_use_subcommand -a trust -d 'Trust a node or an or
 complete -c xdp-mesh -n __fish_use_subcommand -a revoke -d 'Trust it no longer'
 complete -c xdp-mesh -n __fish_use_subcommand -a org -d 'Run an organisation'
 complete -c xdp-mesh -n __fish_use_subcommand -a config -d 'Look at a configuration'
-set -l keys '__fish_seen_subcommand_from keygen export trust revoke org config'
+complete -c xdp-mesh -n __fish_use_subcommand -a netcheck -d 'Say what the network allows'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from netcheck' -x -l stun -d 'Ask this server'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from netcheck' -r -F -l dir -d 'Of NAME.toml'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from netcheck' -l json -d 'Print JSON'
+set -l keys '__fish_seen_subcommand_from keygen export trust revoke org config netcheck'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -a 'keygen sign delegate revoke'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -a 'check show'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -l defaults -d 'Every key with its default'

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "agent/cli/config_argument.hpp"
 #include "agent/cli/options.hpp"
 #include "agent/crypto/x25519.hpp"
 #include "agent/ctl/base64.hpp"
@@ -294,24 +295,9 @@ Output org_revoke(const MeshCommand& command, const KeyDirectory& keys) {
 // --- configuration
 // ------------------------------------------------------------------------------------
 
-std::string config_path(const MeshCommand& command) {
-  const bool is_file = command.what.find('/') != std::string::npos ||
-                       (command.what.size() > 5 && command.what.ends_with(".toml"));
-  return is_file ? command.what : command.directory + "/" + command.what + ".toml";
-}
-
-Result<LoadedConfig> load_config(const std::string& path) {
-  const std::string name = config_name(path);
-  if (const std::string fault = interface_name_fault(name); !fault.empty()) {
-    return Error{path + ": the file is named after the interface, but '" + name +
-                 "' is no name for one: " + fault};
-  }
-  return load_config_file(path);
-}
-
 Output config_check(const MeshCommand& command, const KeyDirectory& keys) {
-  const std::string path = config_path(command);
-  const auto config = load_config(path);
+  const std::string path = config_path(command.what, command.directory);
+  const auto config = load_named_config(path);
   if (!config) return config.error();
   if (const std::string& named = config.value().config.private_key_file; !named.empty()) {
     const auto identity = keys.load_key(KeyKind::node);
@@ -324,7 +310,7 @@ Output config_check(const MeshCommand& command, const KeyDirectory& keys) {
 
 Output config_show(const MeshCommand& command, const KeyDirectory&) {
   if (command.defaults) return documented_defaults();
-  const auto config = load_config(config_path(command));
+  const auto config = load_named_config(config_path(command.what, command.directory));
   if (!config) return config.error();
   return config.value().text;
 }

@@ -13,6 +13,7 @@
 #include "agent/cli/bench_parts_arguments.hpp"
 #include "agent/cli/interface_arguments.hpp"
 #include "agent/cli/mesh_arguments.hpp"
+#include "agent/cli/netcheck_arguments.hpp"
 #include "agent/store/key_directory.hpp"
 #include "xdpmesh/version.hpp"
 
@@ -311,6 +312,7 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   const BenchPartsArguments bench_parts(*bench_app);
 
   const MeshArguments mesh(app);
+  const NetcheckArguments netcheck(app, kExitStatus);
 
   CompletionCommand completion;
   const std::map<std::string, Shell> shells{
@@ -344,6 +346,10 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   if (auto command = mesh.take(environment)) {
     if (!command->ok()) return wrong_use(command->error().what);
     return std::move(*command).value();
+  }
+  if (netcheck.parsed()) {
+    auto command = netcheck.take(environment);
+    return command ? Command(std::move(command).value()) : wrong_use(command.error().what);
   }
   if (run_app->parsed()) return start_command(run, environment);
   if (up_app->parsed()) return up_command(up, up_directory, environment);

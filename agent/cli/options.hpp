@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "agent/cli/mesh_command.hpp"
+#include "agent/cli/netcheck.hpp"
 #include "agent/ctl/attach.hpp"
 #include "agent/ctl/bench_options.hpp"
 #include "agent/ctl/bench_parts_options.hpp"
@@ -71,9 +72,10 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command = std::variant<StartCommand, UpCommand, StatusCommand, AttachCommand, DetachCommand,
-                             DoctorCommand, BenchCommand, AeadBenchOptions, PathBenchOptions,
-                             ReceiveBenchOptions, CompletionCommand, MeshCommand, Message>;
+using Command =
+    std::variant<StartCommand, UpCommand, StatusCommand, AttachCommand, DetachCommand,
+                 DoctorCommand, BenchCommand, AeadBenchOptions, PathBenchOptions,
+                 ReceiveBenchOptions, CompletionCommand, MeshCommand, NetcheckCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;

@@ -93,6 +93,7 @@ void StunClient::receive(Bytes datagram, const Endpoint& source, Instant now) {
     return;
   }
   ++counters_.answers;
+  server->state.heard = true;
   take_answer(*server, response.value(), now);
 }
 
@@ -177,6 +178,7 @@ void StunClient::start(Server& server, Instant now) {
   server.sent = 0;
   server.sent_at = now;
   server.state.stage = Stage::asking;
+  server.state.heard = false;
   transmit(server, now);
 }
 

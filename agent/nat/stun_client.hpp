@@ -56,7 +56,8 @@ struct StunServerState {
   Endpoint mapped;      // from its last answer; stays while it is asked again, goes with a failure
   Instant answered_at;  // the last answer; never: none
   Duration rtt{};       // of the last answer, if no repetition makes that doubtful; else 0
-  std::string failure;  // while failed: why, as a clause: "it does not answer (7 requests, …"
+  std::string failure;  // while failed: why, as a clause: "it does not answer (7 requests in 40 s)"
+  bool heard = false;   // the last transaction brought an answer, good or bad: it is there
 };
 
 struct StunCounters {

@@ -19,7 +19,7 @@ TEST_CASE("completion: every shell knows every option and command that help know
   std::string help = help_of({"--help"}) + help_of({"bench", "--help"}) +
                      help_of({"attach", "--help"}) + help_of({"detach", "--help"}) +
                      help_of({"doctor", "--help"}) + help_of({"status", "--help"});
-  for (const char* command : {"keygen", "export", "trust", "revoke"}) {
+  for (const char* command : {"keygen", "export", "trust", "revoke", "netcheck"}) {
     help += help_of({command, "--help"});
   }
   for (const char* command : {"keygen", "sign", "delegate", "revoke"}) {
@@ -36,7 +36,7 @@ TEST_CASE("completion: every shell knows every option and command that help know
     }
     for (const char* word :
          {"run", "status", "attach", "detach", "doctor", "bench", "completion", "json", "ipsec-mb",
-          "verbose", "keygen", "export", "trust", "revoke", "org", "config", "sign"}) {
+          "verbose", "keygen", "export", "trust", "revoke", "org", "config", "sign", "netcheck"}) {
       CAPTURE(word);
       CHECK(script.find(word) != std::string::npos);
     }
@@ -58,17 +58,26 @@ TEST_CASE("completion: bash completes with its script") {
     const char* words;  // of the line, the last one under the cursor
     const char* expected;
   };
-  for (const Row& row :
-       {Row{"xdp-mesh --wor", "--workers"}, Row{"xdp-mesh st", "status"},
-        Row{"xdp-mesh completion z", "zsh"}, Row{"xdp-mesh --aead ip", "ipsec-mb"},
-        Row{"xdp-mesh run --mt", "--mtu"}, Row{"xdp-mesh ben", "bench"},
-        Row{"xdp-mesh org si", "sign"}, Row{"xdp-mesh trust --allow-s", "--allow-subnet"},
-        Row{"xdp-mesh config sh", "show"}, Row{"xdp-mesh bench --ro", "--rounds --rows"},
-        Row{"xdp-mesh bench --rows rtt-", "rtt-load"}, Row{"xdp-mesh bench --aead no", "none"},
-        Row{"xdp-mesh status --j", "--json"}, Row{"xdp-mesh status --w", "--watch"},
-        Row{"xdp-mesh att", "attach"}, Row{"xdp-mesh attach --li", "--list"},
-        Row{"xdp-mesh attach eth0 --mode na", "native"}, Row{"xdp-mesh doctor --zerocopy y", "yes"},
-        Row{"xdp-mesh detach --t", "--to"}}) {
+  for (const Row& row : {Row{"xdp-mesh --wor", "--workers"},
+                         Row{"xdp-mesh st", "status"},
+                         Row{"xdp-mesh completion z", "zsh"},
+                         Row{"xdp-mesh --aead ip", "ipsec-mb"},
+                         Row{"xdp-mesh run --mt", "--mtu"},
+                         Row{"xdp-mesh ben", "bench"},
+                         Row{"xdp-mesh org si", "sign"},
+                         Row{"xdp-mesh trust --allow-s", "--allow-subnet"},
+                         Row{"xdp-mesh config sh", "show"},
+                         Row{"xdp-mesh bench --ro", "--rounds --rows"},
+                         Row{"xdp-mesh bench --rows rtt-", "rtt-load"},
+                         Row{"xdp-mesh bench --aead no", "none"},
+                         Row{"xdp-mesh status --j", "--json"},
+                         Row{"xdp-mesh status --w", "--watch"},
+                         Row{"xdp-mesh att", "attach"},
+                         Row{"xdp-mesh attach --li", "--list"},
+                         Row{"xdp-mesh attach eth0 --mode na", "native"},
+                         Row{"xdp-mesh doctor --zerocopy y", "yes"},
+                         Row{"xdp-mesh detach --t", "--to"},
+                         Row{"xdp-mesh netcheck --st", "--stun"}}) {
     CAPTURE(row.words);
     std::ofstream(directory / "ask") << "source " << directory / "script"
                                      << "\nCOMP_WORDS=(" << row.words

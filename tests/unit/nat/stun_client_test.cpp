@@ -299,6 +299,7 @@ TEST_CASE("stun client: failures have a reason, and are tried again") {
   world.client.receive(StunBuilder(kErrorResponse, transaction).error(403, "Forbidden").bytes(),
                        kOne, world.now);
   CHECK(world.state(kOne).failure == "it refuses: 403 Forbidden");
+  CHECK(world.state(kOne).heard);
   world.client.receive(StunWorld::answer(world.sent[1], at("[2001:db8::9]:1")), kTwo, world.now);
   CHECK(world.state(kTwo).failure == "its answer has an address of the other family");
   world.client.send_failed(kSix, EAGAIN, world.now);
@@ -306,6 +307,7 @@ TEST_CASE("stun client: failures have a reason, and are tried again") {
   world.client.send_failed(kSix, ENETUNREACH, world.now);
   CHECK(world.state(kSix).stage == Stage::failed);
   CHECK(world.state(kSix).failure == "it cannot be sent to: Network is unreachable");
+  CHECK_FALSE(world.state(kSix).heard);
   world.seen_by = {{kSix, at("[2001:db8::9]:1")}};
   world.run_until(kStart + 60s);
   CHECK(world.state(kSix).stage == Stage::answered);
