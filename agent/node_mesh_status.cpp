@@ -68,6 +68,7 @@ MemberStatus describe(const Mesh& mesh, const Member& member, const Standing& st
   if (!member.answered_at.is_never()) {
     status.heard_seconds = static_cast<double>((now - member.answered_at).count()) / 1e9;
   }
+  status.clock_skew_seconds = mesh.skew_of(member.identity);
   return status;
 }
 
@@ -86,6 +87,7 @@ MeshStatus NodeMesh::status(const Moment& at) {
   status.record_version = mesh.own_record().held()->version;
   status.record_expires = mesh.own_record().life().expires;
   status.endpoints = endpoints_.list();
+  status.clock_skew_seconds = mesh.skew();
   NatMapping worst = NatMapping::unknown;
   for (const IpAddress::Family family : kFamilies) {
     worst = std::max(worst, endpoints_.stun().mapping(family));

@@ -48,6 +48,9 @@ class Authority {
   // Whether the wall clock has passed the record's end and tolerance: its member may be forgotten.
   [[nodiscard]] virtual bool has_expired(const HeldRecord& record) const = 0;
 
+  // The wall clock, seconds since the Unix epoch modulo 2^32: told to members, who compare.
+  [[nodiscard]] virtual std::uint32_t clock() const = 0;
+
   // An incarnation above `seen` and above every one used before, kept on disk before it is
   // returned. Nothing when it could not be kept: then there is nothing to sign.
   [[nodiscard]] virtual std::optional<std::uint64_t> next_incarnation(std::uint64_t seen) = 0;

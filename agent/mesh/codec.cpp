@@ -30,7 +30,8 @@ enum Type : std::uint8_t {
 };
 
 constexpr std::size_t kEndpointSize = 19;
-static_assert(kPingSize == 1 + 8 + kEndpointSize);
+constexpr std::size_t kClockSize = 4;
+static_assert(kPingSize == 1 + 8 + kEndpointSize + kClockSize);
 static_assert(kAccusationSize == 1 + 32 + 8 + 32);
 static_assert(kDigestEntrySize == 32 + 8 + 8);
 static_assert(2 + 8 * kMaxDigestBuckets <= kMaxGossipPayload);
@@ -66,11 +67,12 @@ struct Writer {
 
   void operator()(const PingMessage& message) const {
     write_numbered(out, kPing, message.number);
-    out.bytes(std::array<std::uint8_t, kEndpointSize>{});
+    out.bytes(std::array<std::uint8_t, kEndpointSize + kClockSize>{});
   }
   void operator()(const AckMessage& message) const {
     write_numbered(out, kAck, message.number);
     write_endpoint(out, message.observed);
+    out.u32(message.clock);
   }
   void operator()(const PingRequestMessage& message) const {
     write_numbered(out, kPingRequest, message.number);
@@ -176,7 +178,7 @@ Bytes read_blob(ByteReader& in, std::size_t least, std::size_t most) {
 
 PingMessage read_ping(ByteReader& in) {
   const PingMessage message{in.u64()};
-  if (!is_all_zero(in.take(kEndpointSize))) in.fail();
+  if (!is_all_zero(in.take(kEndpointSize + kClockSize))) in.fail();
   return message;
 }
 
@@ -251,7 +253,8 @@ GossipMessage read_message(ByteReader& in, std::uint8_t type) {
       return read_ping(in);
     case kAck: {
       const std::uint64_t number = in.u64();
-      return AckMessage{number, read_endpoint(in)};
+      const Endpoint observed = read_endpoint(in);
+      return AckMessage{number, observed, in.u32()};
     }
     case kPingRequest: {
       const std::uint64_t number = in.u64();

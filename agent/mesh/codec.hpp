@@ -4,8 +4,8 @@
 //
 //   type  message            fields
 //    0    (padding)          zeroes to the end of the payload
-//    1    ping               number 8, 19 zeroes: as long as its ack
-//    2    ack                number 8, observed endpoint 19
+//    1    ping               number 8, 23 zeroes: as long as its ack
+//    2    ack                number 8, observed endpoint 19, clock 4
 //    3    ping_request       number 8, target 32
 //    4    relayed_ack        number 8
 //    5    nack               number 8
@@ -62,7 +62,8 @@ struct PingMessage {
 };
 struct AckMessage {
   std::uint64_t number = 0;
-  Endpoint observed;  // where the ping came from; may be unset
+  Endpoint observed;        // where the ping came from; may be unset
+  std::uint32_t clock = 0;  // the answerer's wall clock, seconds since the Unix epoch modulo 2^32
 };
 struct PingRequestMessage {
   std::uint64_t number = 0;
@@ -131,7 +132,7 @@ using GossipMessage =
                  EchoMessage, ChallengeMessage>;
 
 // Sizes of whole messages on the wire.
-inline constexpr std::size_t kPingSize = 28;
+inline constexpr std::size_t kPingSize = 32;
 inline constexpr std::size_t kAccusationSize = 73;
 inline constexpr std::size_t kDigestEntrySize = 48;
 

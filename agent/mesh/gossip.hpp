@@ -43,8 +43,9 @@ struct EndpointVerified {
 struct SessionBegan {
   Identity identity;
 };
-using GossipAction = std::variant<SendDatagram, EndpointVerified, SessionBegan, MemberChanged,
-                                  TrySeed, EndpointObserved, DuplicateIdentity, OwnRecordOutdated>;
+using GossipAction =
+    std::variant<SendDatagram, EndpointVerified, SessionBegan, MemberChanged, TrySeed,
+                 EndpointObserved, ClockTold, DuplicateIdentity, OwnRecordOutdated>;
 
 struct GossipOptions {
   std::string mesh;

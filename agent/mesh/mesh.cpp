@@ -1,6 +1,7 @@
 #include "agent/mesh/mesh.hpp"
 
 #include <algorithm>
+#include <cstdlib>
 #include <memory>
 
 namespace xm {
@@ -13,6 +14,7 @@ constexpr Duration kIssueInterval = 5s;
 // Told to a member with whom a session begins; the others have had their time.
 constexpr std::size_t kMostRevocationsTold = 128;
 constexpr Duration kDuplicateReported = 600s;
+constexpr std::int64_t kSkewReported = 300;  // seconds
 
 SwimOptions swim_options(const MeshOptions& options) {
   SwimOptions swim;
@@ -191,6 +193,10 @@ void Mesh::take(GossipAction& action, const Moment& at) {
     void operator()(const EndpointObserved& observed) const {
       mesh.actions_.emplace_back(observed);
     }
+    void operator()(const ClockTold& told) const {
+      // Modulo 2^32, of which half is to either side.
+      mesh.skews_[told.by] = static_cast<std::int32_t>(told.clock - mesh.authority_.clock());
+    }
     void operator()(const DuplicateIdentity&) const { mesh.duplicate_at_ = at.now; }
     void operator()(const OwnRecordOutdated& outdated) const {
       mesh.issue(at, outdated.seen_version);
@@ -204,6 +210,7 @@ void Mesh::on_member(const MemberChanged& change, const Moment& at) {
   must_plan_ = true;
   if (change.change == MemberChange::forgotten) {
     roster_.remove(change.identity);
+    skews_.erase(change.identity);
     must_settle_ = true;
     return;
   }
@@ -258,6 +265,21 @@ void Mesh::issue(const Moment& at, std::uint64_t seen) {
   if (record) gossip_.set_own_record(record.value(), at.now);
 }
 
+std::optional<std::int64_t> Mesh::skew_of(const Identity& member) const {
+  const auto known = skews_.find(member);
+  if (known == skews_.end()) return std::nullopt;
+  return known->second;
+}
+
+std::optional<std::int64_t> Mesh::skew() const {
+  if (skews_.empty()) return std::nullopt;
+  std::vector<std::int64_t> all;
+  for (const auto& [identity, skew] : skews_) all.push_back(skew);
+  const auto middle = all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2);
+  std::nth_element(all.begin(), middle, all.end());
+  return -*middle;
+}
+
 std::vector<std::string> Mesh::faults() const {
   std::vector<std::string> faults = trust_faults_;
   if (authority_.trust().is_empty()) {
@@ -272,6 +294,11 @@ std::vector<std::string> Mesh::faults() const {
     faults.emplace_back(
         "duplicate identity: another node runs with this node's key; give one of them its own "
         "(xdp-mesh keygen)");
+  }
+  if (const auto ahead = skew(); ahead && std::abs(*ahead) > kSkewReported) {
+    faults.push_back("this machine's clock is " + std::to_string(std::abs(*ahead)) + " s " +
+                     (*ahead > 0 ? "ahead of" : "behind") +
+                     " the members' median: set it (timedatectl)");
   }
   for (const AddressConflict& conflict : roster_.conflicts()) {
     faults.push_back(conflict.prefix.to_string() +

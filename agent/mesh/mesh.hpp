@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -118,6 +119,9 @@ class Mesh {
   [[nodiscard]] const Roster& roster() const { return roster_; }
   [[nodiscard]] const OwnRecord& own_record() const { return own_; }
   [[nodiscard]] const MeshAuthority& authority() const { return authority_; }
+  // A member's clock less ours in seconds, when it last told; ours against the members' median.
+  [[nodiscard]] std::optional<std::int64_t> skew_of(const Identity& member) const;
+  [[nodiscard]] std::optional<std::int64_t> skew() const;
   // What is wrong, each a sentence for people.
   [[nodiscard]] std::vector<std::string> faults() const;
 
@@ -155,6 +159,7 @@ class Mesh {
   std::vector<std::string> trust_faults_;
   std::string record_fault_;
   Instant duplicate_at_;
+  std::map<Identity, std::int64_t> skews_;
   Instant now_;
   std::vector<MeshAction> actions_;
 };

@@ -51,6 +51,7 @@ class MeshAuthority final : public Authority {
   [[nodiscard]] SharedStatement admit_statement(StatementKind kind, Bytes statement) override;
   [[nodiscard]] RevocationVerdict admit_revocation(Bytes revocation) override;
   [[nodiscard]] bool has_expired(const HeldRecord& record) const override;
+  [[nodiscard]] std::uint32_t clock() const override { return static_cast<std::uint32_t>(now_); }
   [[nodiscard]] std::optional<std::uint64_t> next_incarnation(std::uint64_t seen) override;
   [[nodiscard]] SharedStatement sign_statement(StatementKind kind, std::uint64_t record_version,
                                                std::uint64_t incarnation) override;

@@ -87,6 +87,11 @@ struct EndpointObserved {
   Identity by;
   Endpoint address;
 };
+// A member's wall clock, as it was a moment ago (AckMessage::clock).
+struct ClockTold {
+  Identity by;
+  std::uint32_t clock = 0;
+};
 // Someone else signs with our key: statements above ours keep coming.
 struct DuplicateIdentity {};
 // A record of ours is about that is as new as ours or newer, and not ours: issue one above it.
@@ -94,7 +99,7 @@ struct OwnRecordOutdated {
   std::uint64_t seen_version = 0;
 };
 
-using SwimAction = std::variant<SendPayload, MemberChanged, TrySeed, EndpointObserved,
+using SwimAction = std::variant<SendPayload, MemberChanged, TrySeed, EndpointObserved, ClockTold,
                                 DuplicateIdentity, OwnRecordOutdated>;
 
 // What was refused, and how often.

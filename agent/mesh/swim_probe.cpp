@@ -25,7 +25,7 @@ std::uint64_t draw_number(Random& random) {
 
 void Swim::on_ping(Member& sender, const GossipSource& source, const PingMessage& message) {
   ByteWriter out;
-  write_message(out, AckMessage{message.number, source.address});
+  write_message(out, AckMessage{message.number, source.address, authority_.clock()});
   if (source.is_verified) {
     send_with_news(sender.identity, std::move(out));
   } else {
@@ -38,6 +38,7 @@ void Swim::on_ack(Member& sender, const AckMessage& message, Instant now) {
   if (message.observed.is_set()) {
     actions_.emplace_back(EndpointObserved{sender.identity, message.observed});
   }
+  actions_.emplace_back(ClockTold{sender.identity, message.clock});
   answered(sender, now);
 }
 

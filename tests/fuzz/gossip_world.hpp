@@ -26,7 +26,7 @@ struct GossipWorld {
     const std::vector<std::uint8_t> revocation{'r', 1, 2, 3};
     const std::vector<GossipMessage> messages{
         PingMessage{7},
-        AckMessage{7, lab[1].endpoint},
+        AckMessage{7, lab[1].endpoint, 1},
         PingRequestMessage{8, a},
         RelayedAckMessage{9},
         NackMessage{10},

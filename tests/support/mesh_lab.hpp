@@ -70,6 +70,7 @@ struct MeshLabNode {
   MemoryCounter versions;
   std::unique_ptr<Mesh> mesh;  // null: does not run
   unsigned side = 0;
+  Duration wall_shift = 0ns;
   std::vector<SignedRevocation> learnt;
   std::vector<std::uint32_t> salts;
   std::vector<EndpointVerified> verified;
@@ -89,6 +90,10 @@ class MeshLab {
   [[nodiscard]] MeshLabNode& operator[](std::size_t node) { return *nodes[node]; }
   [[nodiscard]] std::size_t size() const { return nodes.size(); }
   [[nodiscard]] Moment at() const { return {now, {wall_of(now)}}; }
+  // As the node's own clock has it.
+  [[nodiscard]] Moment at(const MeshLabNode& node) const {
+    return {now, {wall_of(now) + node.wall_shift.count()}};
+  }
   [[nodiscard]] UnixSeconds seconds() const { return seconds_of(at().wall); }
 
   void trust(std::size_t who, std::size_t whom, Grants grants = {}) {
@@ -166,7 +171,7 @@ class MeshLab {
       deliver();
       for (const auto& node : nodes) {
         if (node->mesh == nullptr || node->mesh->next_deadline() > now) continue;
-        node->mesh->on_timers(at());
+        node->mesh->on_timers(at(*node));
         carry_out(*node);
       }
     }
@@ -209,7 +214,7 @@ class MeshLab {
       const bool arrives = sender != nullptr && receiver != nullptr && receiver->mesh != nullptr &&
                            sender->side == receiver->side;
       if (!arrives) continue;
-      receiver->mesh->receive(datagram.bytes, datagram.from, at());
+      receiver->mesh->receive(datagram.bytes, datagram.from, at(*receiver));
       carry_out(*receiver);
     }
   }

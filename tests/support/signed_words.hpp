@@ -99,6 +99,7 @@ class SharedAuthority final : public Authority {
   bool has_expired(const HeldRecord& record) const override {
     return record.identity == expired_identity;
   }
+  std::uint32_t clock() const override { return 1'700'000'000; }
   std::optional<std::uint64_t> next_incarnation(std::uint64_t seen) override {
     if (disk_is_full) return std::nullopt;
     incarnation_ = std::max(incarnation_, seen) + 1;

@@ -22,9 +22,9 @@ const std::vector<std::uint8_t> kBlob{1, 2, 3, 4};
 // One of each kind.
 std::vector<GossipMessage> all_messages() {
   return {PingMessage{7},
-          AckMessage{7, Endpoint::parse("192.0.2.1:51820").value()},
-          AckMessage{7, Endpoint::parse("[2001:db8::1]:51820").value()},
-          AckMessage{7, {}},
+          AckMessage{7, Endpoint::parse("192.0.2.1:51820").value(), 5},
+          AckMessage{7, Endpoint::parse("[2001:db8::1]:51820").value(), 5},
+          AckMessage{7, {}, 9},
           PingRequestMessage{8, identity_of(1)},
           RelayedAckMessage{9},
           NackMessage{10},
@@ -86,7 +86,7 @@ TEST_CASE("codec: a message cut anywhere voids the payload") {
 
 TEST_CASE("codec: a ping is as long as its ack") {
   CHECK(written(PingMessage{1}).size() == kPingSize);
-  CHECK(written(AckMessage{1, Endpoint::parse("[2001:db8::1]:1").value()}).size() == kPingSize);
+  CHECK(written(AckMessage{1, Endpoint::parse("[2001:db8::1]:1").value(), 5}).size() == kPingSize);
 }
 
 TEST_CASE("codec: what has two spellings is refused in all but one") {
@@ -99,11 +99,11 @@ TEST_CASE("codec: what has two spellings is refused in all but one") {
   const std::vector<Row> rows{
       {"unknown type", NackMessage{1}, 0, 19},
       {"padding of a ping is not zero", PingMessage{1}, 20, 1},
-      {"family that is none", AckMessage{1, {}}, 9, 5},
-      {"address without a family", AckMessage{1, {}}, 10, 1},
-      {"port without a family", AckMessage{1, {}}, 26, 1},
+      {"family that is none", AckMessage{1, {}, 0}, 9, 5},
+      {"address without a family", AckMessage{1, {}, 0}, 10, 1},
+      {"port without a family", AckMessage{1, {}, 0}, 26, 1},
       {"IPv4 address with more than four bytes",
-       AckMessage{1, Endpoint::parse("192.0.2.1:1").value()}, 20, 1},
+       AckMessage{1, Endpoint::parse("192.0.2.1:1").value(), 5}, 20, 1},
       {"statement of no length", StatementMessage{StatementKind::alive, kBlob}, 1, 0},
       {"statement that is too long", StatementMessage{StatementKind::alive, kBlob}, 1, 151},
       {"record of no length", RecordMessage{kBlob, {}}, 1, 0},

@@ -286,6 +286,20 @@ TEST_CASE("a wall clock that jumps an hour ends nothing") {
   }
 }
 
+TEST_CASE("a clock that is wrong is seen by its own node, against the others' median") {
+  MeshLab lab(4);
+  lab.all_trust_all();
+  lab[2].wall_shift = -400s;
+  lab.start_all();
+  lab.pass(60s);
+  CHECK(lab.pairs() == 12);
+  CHECK(lab[2].mesh->skew() == -400);
+  CHECK(lab[2].has_fault("400 s behind"));
+  CHECK(lab[0].mesh->skew() == 0);
+  CHECK(lab[0].mesh->skew_of(lab[2].identity) == -400);
+  CHECK_FALSE(lab[0].has_fault("clock"));
+}
+
 TEST_CASE("a disk that keeps no counter keeps a node from starting, with the reason") {
   MeshLab lab(1);
   lab[0].incarnations.is_full = true;

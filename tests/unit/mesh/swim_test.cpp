@@ -79,7 +79,8 @@ struct Lab {
       const auto* const ping = std::get_if<PingMessage>(&message);
       if (ping == nullptr) continue;
       for (std::size_t i = 0; i < keys.size(); ++i) {
-        if (answering && member(i) == send.to && i != silent) say(i, AckMessage{ping->number, {}});
+        if (answering && member(i) == send.to && i != silent)
+          say(i, AckMessage{ping->number, {}, 0});
       }
     }
   }
@@ -356,8 +357,8 @@ TEST_CASE("swim: an authenticated packet elsewhere counts as an answer") {
 TEST_CASE("swim: an ack with another number clears nothing") {
   Lab lab(8);
   lab.accuse(3, 0, 1);
-  lab.say(3, AckMessage{12345, {}});
-  lab.say(3, AckMessage{0, {}});
+  lab.say(3, AckMessage{12345, {}, 0});
+  lab.say(3, AckMessage{0, {}, 0});
   CHECK(lab.state(3) == MemberState::suspect);
 }
 
