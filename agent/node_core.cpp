@@ -103,10 +103,12 @@ void NodeCore::perform(SendMessage& action, const Moment& at) {
                         run.lost);
 }
 
-bool NodeCore::send_datagram(const Endpoint& to, Bytes bytes, Instant now) {
+bool NodeCore::send_datagram(const PeerRoute& route, Bytes bytes, Instant now) {
   SendPath path;
-  path.remote = to;
-  path.socket = paths_.listener_for({to, {}, 0});
+  path.remote = route.remote;
+  path.local = route.local;
+  path.interface_index = route.interface_index;
+  path.socket = paths_.listener_for(route);
   if (path.socket == nullptr) return false;
   const auto length = static_cast<std::uint32_t>(bytes.size());
   SendRun run;

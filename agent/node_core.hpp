@@ -59,7 +59,7 @@ class NodeCore {
   void carry_out(const Moment& at);
 
   // One datagram from the port; false when there is no socket for it, or the kernel refuses.
-  [[nodiscard]] bool send_datagram(const Endpoint& to, Bytes bytes, Instant now);
+  [[nodiscard]] bool send_datagram(const PeerRoute& route, Bytes bytes, Instant now);
 
   // Builds and publishes the peer's path from its route as it is now.
   void publish_path(PeerId peer);

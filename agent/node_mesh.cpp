@@ -12,6 +12,7 @@ namespace {
 
 // How often the data plane is asked whom it has heard, while the mesh has something to do anyway.
 constexpr Duration kHeardInterval = 200ms;
+constexpr Duration kKeepaliveInterval = 1s;
 
 }  // namespace
 
@@ -74,6 +75,7 @@ Status NodeMesh::begin(const Moment& at) {
 
 void NodeMesh::on_datagram(Bytes datagram, const Source& source, const Moment& at) {
   if (has_left_) return;
+  answering_ = &source;
   if (datagram_kind(datagram) == DatagramKind::stun) {
     endpoints_.on_stun(datagram, source.remote, at.now);
     send_requests(at);
@@ -81,11 +83,13 @@ void NodeMesh::on_datagram(Bytes datagram, const Source& source, const Moment& a
     mesh_->receive(datagram, source.remote, at);
   }
   carry_out(at);
+  answering_ = nullptr;
 }
 
 void NodeMesh::on_endpoint_wanted(PeerId peer, const Moment& at) {
   const auto identity = peers_.identity_of(peer);
   if (!identity) return;
+  paths_.need(*identity, at.now);
   // Gossip knows a way, or finds one: then the member has our record before our handshake.
   if (mesh_->gossip().has_session(*identity)) {
     peers_.verified(*identity, mesh_->gossip().endpoint_of(*identity), at);
@@ -99,6 +103,7 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
   const bool was_closed = std::exchange(port_, port) == 0;
   if (port == 0) return;
   endpoints_.network_changed(port, at.now);
+  paths_.network_changed(at.now);
   if (was_closed) {
     names_->set(setup_.config, at.now);
     follow_plan(at);
@@ -138,6 +143,8 @@ void NodeMesh::tend(const Moment& at) {
   if (names_->next_deadline() <= at.now) names_->on_timers(at.now);
   if (endpoints_.next_deadline() <= at.now) endpoints_.on_timers(at.now);
   send_requests(at);
+  if (keepalives_at_ <= at.now) tend_keepalives(at);
+  if (paths_.next_deadline() <= at.now) paths_.on_timers(at.now);
   if (mesh_->next_deadline() <= at.now) {
     tell_heard(at);
     mesh_->on_timers(at);
@@ -147,8 +154,8 @@ void NodeMesh::tend(const Moment& at) {
 
 Instant NodeMesh::due() const {
   if (has_left_) return kFarFuture;
-  return std::min(
-      {mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(), files_->due()});
+  return std::min({mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(),
+                   files_->due(), paths_.next_deadline(), keepalives_at_});
 }
 
 void NodeMesh::leave(const Moment& at) {
@@ -161,20 +168,41 @@ void NodeMesh::leave(const Moment& at) {
 void NodeMesh::tell_heard(const Moment& at) {
   if (at.now - heard_at_ < kHeardInterval) return;
   heard_at_ = at.now;
-  for (const auto& [identity, endpoint] : peers_.take_heard()) mesh_->heard(identity, endpoint, at);
+  for (const auto& [identity, endpoint] : peers_.take_heard()) {
+    paths_.need(identity, at.now);
+    paths_.roamed(identity, endpoint, at.now);
+    paths_.heard(identity, endpoint, at.now);
+    mesh_->heard(identity, endpoint, at);
+  }
 }
 
 // --- what is to be done --------------------------------------------------------------------------
 
 void NodeMesh::carry_out(const Moment& at) {
-  if (endpoints_.take_changed()) mesh_->set_endpoints(endpoints_.list(), at);
-  for (auto actions = mesh_->take_actions(); !actions.empty(); actions = mesh_->take_actions()) {
-    for (MeshAction& action : actions) perform(action, at);
-  }
-  const std::uint16_t keepalive =
-      endpoints_.is_translated() ? setup_.config.keepalive_seconds : std::uint16_t{0};
-  peers_.set_keepalive(keepalive, at);
+  do {
+    if (endpoints_.take_changed()) mesh_->set_endpoints(endpoints_.list(), at);
+    for (MeshAction& action : mesh_->take_actions()) perform(action, at);
+    // Which address of each member is the best.
+    for (const MeshPaths::Probe& probe : paths_.take_probes()) {
+      mesh_->probe(probe.member, probe.endpoint, at);
+    }
+    for (const MeshPaths::Use& use : paths_.take_uses()) {
+      mesh_->use_endpoint(use.member, use.endpoint, at);
+      peers_.use(use.member, use.endpoint, at);
+    }
+  } while (mesh_->has_actions());
   core_.carry_out(at);
+}
+
+// Whether a NAT must be kept open on the way to each member.
+void NodeMesh::tend_keepalives(const Moment& at) {
+  keepalives_at_ = at.now + kKeepaliveInterval;
+  paths_.set_nat(endpoints_, at.now);
+  const bool is_translated = endpoints_.is_translated();
+  for (const Identity& member : peers_.all()) {
+    const bool wants = is_translated && paths_.wants_keepalive(member);
+    peers_.set_keepalive(member, wants ? setup_.config.keepalive_seconds : std::uint16_t{0}, at);
+  }
 }
 
 void NodeMesh::perform(MeshAction& action, const Moment& at) {
@@ -183,17 +211,23 @@ void NodeMesh::perform(MeshAction& action, const Moment& at) {
     const Moment& at;
 
     void operator()(const SendDatagram& send) const {
-      (void)node.core_.send_datagram(send.to, send.bytes, at.now);
+      PeerRoute route{send.to, {}, 0};
+      if (node.answering_ != nullptr && node.answering_->remote == send.to) {
+        route.local = node.answering_->local;
+        route.interface_index = node.answering_->interface_index;
+      }
+      (void)node.core_.send_datagram(route, send.bytes, at.now);
     }
     void operator()(const EndpointVerified& verified) const {
+      node.paths_.verified(verified.identity, verified.endpoint, 0ns, at.now);
+      node.paths_.roamed(verified.identity, verified.endpoint, at.now);
       node.peers_.verified(verified.identity, verified.endpoint, at);
     }
-    void operator()(const SessionBegan& session) const { node.on_session(session.identity, at); }
-    void operator()(const MemberChanged& change) const {
-      if (change.change == MemberChange::forgotten) node.endpoints_.forget(change.identity);
-      log::verbose("mesh: " + change.identity.short_text() + ": " +
-                   std::string(member_change_name(change.change)));
+    void operator()(const ProbeAnswered& answered) const {
+      node.paths_.verified(answered.identity, answered.endpoint, answered.round_trip, at.now);
     }
+    void operator()(const SessionBegan& session) const { node.on_session(session.identity, at); }
+    void operator()(const MemberChanged& change) const { node.on_member(change, at); }
     void operator()(const TrySeed&) const { node.contact_next_seed(at); }
     void operator()(const EndpointObserved& observed) const {
       node.endpoints_.observe(observed.by, observed.address, at.now);
@@ -205,6 +239,24 @@ void NodeMesh::perform(MeshAction& action, const Moment& at) {
     }
   };
   std::visit(Handler{*this, at}, action);
+}
+
+void NodeMesh::on_member(const MemberChanged& change, const Moment& at) {
+  log::verbose("mesh: " + change.identity.short_text() + ": " +
+               std::string(member_change_name(change.change)));
+  if (change.change == MemberChange::forgotten) {
+    endpoints_.forget(change.identity);
+    paths_.forget(change.identity);
+    return;
+  }
+  const Standing* const standing = mesh_->roster().find(change.identity);
+  const bool is_record =
+      change.change == MemberChange::joined || change.change == MemberChange::record;
+  if (standing == nullptr || !is_record) return;
+  paths_.set_candidates(
+      change.identity,
+      usable_candidates(standing->record.endpoints, mesh_->roster().inside(), endpoints_.on_link()),
+      at.now);
 }
 
 void NodeMesh::follow_plan(const Moment& at) {
@@ -223,7 +275,9 @@ void NodeMesh::follow_plan(const Moment& at) {
 }
 
 void NodeMesh::on_session(const Identity& identity, const Moment& at) {
-  peers_.verified(identity, mesh_->gossip().endpoint_of(identity), at);
+  const Endpoint endpoint = mesh_->gossip().endpoint_of(identity);
+  if (endpoint.is_set()) paths_.verified(identity, endpoint, 0ns, at.now);
+  peers_.verified(identity, endpoint, at);
   if (setup_.config.eager_sessions) peers_.shake_hands(identity, at);
 }
 
@@ -258,7 +312,7 @@ void NodeMesh::send_requests(const Moment& at) {
   for (auto requests = endpoints_.take_requests(); !requests.empty();
        requests = endpoints_.take_requests()) {
     for (const StunClient::Send& request : requests) {
-      if (!core_.send_datagram(request.to, request.bytes, at.now)) {
+      if (!core_.send_datagram({request.to, {}, 0}, request.bytes, at.now)) {
         endpoints_.send_failed(request.to, EIO, at.now);
       }
     }

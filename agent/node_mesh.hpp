@@ -3,7 +3,7 @@
 //   node_mesh.cpp            inputs, and what the mesh wants done
 //   node_mesh_files.cpp      trust and configuration from the disk, and back
 //   node_mesh_status.cpp     what it says of itself
-//   node_mesh_peers, _names, _endpoints, _setup: see there
+//   node_mesh_peers, _paths, _names, _endpoints, _setup: see there
 #pragma once
 
 #include <memory>
@@ -19,6 +19,7 @@
 #include "agent/node_core.hpp"
 #include "agent/node_mesh_endpoints.hpp"
 #include "agent/node_mesh_names.hpp"
+#include "agent/node_mesh_paths.hpp"
 #include "agent/node_mesh_peers.hpp"
 #include "agent/node_mesh_setup.hpp"
 #include "agent/store/counter_file.hpp"
@@ -71,6 +72,8 @@ class NodeMesh final : public MeshSide {
   [[nodiscard]] Status begin(const Moment& at);
   void carry_out(const Moment& at);
   void perform(MeshAction& action, const Moment& at);
+  void on_member(const MemberChanged& change, const Moment& at);
+  void tend_keepalives(const Moment& at);
   void follow_plan(const Moment& at);
   void on_session(const Identity& identity, const Moment& at);
   void contact_seed(std::size_t index, const Moment& at);
@@ -97,11 +100,14 @@ class NodeMesh final : public MeshSide {
   std::unique_ptr<FileWatcher> files_;
   std::unique_ptr<MeshNames> names_;
   MeshEndpoints endpoints_;
+  MeshPaths paths_;
   MeshPeers peers_;
   std::unique_ptr<Mesh> mesh_;
-  std::uint16_t port_ = 0;  // 0: the sockets are closed
+  std::uint16_t port_ = 0;             // 0: the sockets are closed
+  const Source* answering_ = nullptr;  // of the datagram at hand: its answer leaves where it came
   std::size_t next_seed_ = 0;
   Instant heard_at_;
+  Instant keepalives_at_;
   bool has_left_ = false;
   // What is wrong on this machine, until the next time that it is tried.
   std::string config_fault_;

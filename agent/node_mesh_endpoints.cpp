@@ -94,10 +94,19 @@ void MeshEndpoints::make_list() {
   changed_ = true;
 }
 
+NatMapping MeshEndpoints::mapping(IpAddress::Family family) const {
+  const NatMapping known = stun_.mapping(family);
+  if (known != NatMapping::unknown) return known;
+  // One server beyond the NAT suffices to know that there is one, not to know what it does.
+  const bool sees_another = !stun_.mapped(family).empty();
+  const auto translated = candidates_.is_translated(family);
+  return !sees_another && translated == false ? NatMapping::none : NatMapping::unknown;
+}
+
 bool MeshEndpoints::is_translated() const {
   return std::any_of(kFamilies.begin(), kFamilies.end(), [this](IpAddress::Family family) {
-    const NatMapping mapping = stun_.mapping(family);
-    if (mapping != NatMapping::unknown) return mapping != NatMapping::none;
+    const NatMapping known = stun_.mapping(family);
+    if (known != NatMapping::unknown) return known != NatMapping::none;
     return !stun_.mapped(family).empty() || candidates_.is_translated(family).value_or(false);
   });
 }

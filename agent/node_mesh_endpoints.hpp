@@ -52,6 +52,8 @@ class MeshEndpoints {
   [[nodiscard]] const std::vector<Endpoint>& list() const { return list_; }
   // A NAT keeps a mapping for us, which silence would end: by a server's word, or two members'.
   [[nodiscard]] bool is_translated() const;
+  // As far as servers know, else as members say; unknown: nobody has said.
+  [[nodiscard]] NatMapping mapping(IpAddress::Family family) const;
   [[nodiscard]] const StunClient& stun() const { return stun_; }
   // The networks that this machine is in.
   [[nodiscard]] const std::vector<Prefix>& on_link() const { return on_link_; }

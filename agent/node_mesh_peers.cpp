@@ -77,11 +77,10 @@ bool MeshPeers::add(const MeshPeer& peer, const Moment& at) {
   change.is_sought = true;
   change.replace_allowed_ips = true;
   change.add_allowed_ips = peer.allowed_ips;
-  change.persistent_keepalive = keepalive_;
   apply(std::move(change), at);
   const auto id = engine_.find_id(peer.key);
   if (!id) return false;
-  links_.emplace(peer.identity, Link{*id, peer, 0});
+  links_.emplace(peer.identity, Link{*id, peer, 0, 0});
   by_peer_.emplace(*id, peer.identity);
   return true;
 }
@@ -94,9 +93,7 @@ void MeshPeers::verified(const Identity& identity, const Endpoint& endpoint, con
   const Peer* const peer = engine_.find_peer(link->second.peer);
   const Instant heard{peer == nullptr ? 0 : peer->activity.last_received.load()};
   if (route.is_set() && !heard.is_never() && at.now - heard < kDataIsFresh) return;
-  PeerChange change = change_of(link->second.as_planned.key);
-  change.endpoint = endpoint;
-  apply(std::move(change), at);
+  use(identity, endpoint, at);
 }
 
 void MeshPeers::shake_hands(const Identity& identity, const Moment& at) {
@@ -105,14 +102,27 @@ void MeshPeers::shake_hands(const Identity& identity, const Moment& at) {
   engine_.on_event({link->second.peer, PeerEventKind::want_handshake, 0, {}}, at);
 }
 
-void MeshPeers::set_keepalive(std::uint16_t seconds, const Moment& at) {
-  if (seconds == keepalive_) return;
-  keepalive_ = seconds;
-  for (const auto& [identity, link] : links_) {
-    PeerChange change = change_of(link.as_planned.key);
-    change.persistent_keepalive = seconds;
-    apply(std::move(change), at);
-  }
+void MeshPeers::use(const Identity& identity, const Endpoint& endpoint, const Moment& at) {
+  const auto link = links_.find(identity);
+  if (link == links_.end() || engine_.route(link->second.peer).remote == endpoint) return;
+  PeerChange change = change_of(link->second.as_planned.key);
+  change.endpoint = endpoint;
+  apply(std::move(change), at);
+}
+
+void MeshPeers::set_keepalive(const Identity& identity, std::uint16_t seconds, const Moment& at) {
+  const auto link = links_.find(identity);
+  if (link == links_.end() || link->second.keepalive == seconds) return;
+  link->second.keepalive = seconds;
+  PeerChange change = change_of(link->second.as_planned.key);
+  change.persistent_keepalive = seconds;
+  apply(std::move(change), at);
+}
+
+std::vector<Identity> MeshPeers::all() const {
+  std::vector<Identity> identities;
+  for (const auto& [identity, link] : links_) identities.push_back(identity);
+  return identities;
 }
 
 std::vector<std::pair<Identity, Endpoint>> MeshPeers::take_heard() {

@@ -29,20 +29,24 @@ class MeshPeers {
   void verified(const Identity& identity, const Endpoint& endpoint, const Moment& at);
   // A session is wanted before there is a packet for it.
   void shake_hands(const Identity& identity, const Moment& at);
-  // Seconds between keepalives to every member, 0: none.
-  void set_keepalive(std::uint16_t seconds, const Moment& at);
+  // Packets go there from now on, wherever the data plane has heard it.
+  void use(const Identity& identity, const Endpoint& endpoint, const Moment& at);
+  // Seconds between keepalives, 0: none.
+  void set_keepalive(const Identity& identity, std::uint16_t seconds, const Moment& at);
 
   // Whose authenticated packets have come since the last call, and from where.
   [[nodiscard]] std::vector<std::pair<Identity, Endpoint>> take_heard();
 
   // Nothing for a static peer.
   [[nodiscard]] std::optional<Identity> identity_of(PeerId peer) const;
+  [[nodiscard]] std::vector<Identity> all() const;
   [[nodiscard]] std::optional<PeerId> find(const Identity& identity) const;
 
  private:
   struct Link {
     PeerId peer = 0;
     MeshPeer as_planned;
+    std::uint16_t keepalive = 0;
     std::int64_t heard = 0;  // Activity::last_received when it was last looked at
   };
 
@@ -54,7 +58,6 @@ class MeshPeers {
   std::map<Identity, Link> links_;
   std::map<PeerId, Identity> by_peer_;
   std::vector<PublicKey> static_keys_;
-  std::uint16_t keepalive_ = 0;
 };
 
 }  // namespace xm

@@ -10,6 +10,7 @@ namespace xm {
 namespace {
 
 constexpr std::size_t kMaxWaiting = 4;
+constexpr std::size_t kMaxProbes = 16;
 constexpr Duration kChallengeEvery = 1s;
 // Silence that makes us ask whether the other still has our session.
 constexpr Duration kUnheard = 1s;
@@ -150,9 +151,8 @@ void Gossip::on_authentic(Peer& peer, Bytes payload, const Endpoint& source, std
   peer.heard_at = now;
   peer.unheard_since = {};
   const SessionMessages messages = split_payload(payload);
-  if (messages.echo && peer.endpoint != source &&
-      guard_.challenge_holds(*messages.echo, peer.identity, source, now)) {
-    set_endpoint(peer, source);
+  if (messages.echo && guard_.challenge_holds(*messages.echo, peer.identity, source, now)) {
+    on_echo(peer, source, now);
   }
   const Identity identity = peer.identity;
   const bool is_verified = peer.endpoint == source;
@@ -166,6 +166,18 @@ void Gossip::on_authentic(Peer& peer, Bytes payload, const Endpoint& source, std
   swim_.receive(identity, {source, is_verified}, messages.rest, now);
   pump(now);
   allowance_ = 0;
+}
+
+// Of a probe it is news of that place alone; else the member is there now.
+void Gossip::on_echo(Peer& peer, const Endpoint& source, Instant now) {
+  const auto probe = std::find_if(peer.probes.begin(), peer.probes.end(),
+                                  [&](const auto& sent) { return sent.first == source; });
+  if (probe == peer.probes.end()) {
+    set_endpoint(peer, source);
+    return;
+  }
+  actions_.emplace_back(ProbeAnswered{peer.identity, source, now - probe->second});
+  peer.probes.erase(probe);
 }
 
 // --- sending -------------------------------------------------------------------------------------
@@ -246,6 +258,29 @@ void Gossip::set_candidates(const Identity& identity, std::vector<Endpoint> cand
   Peer& peer = peer_of(identity);
   peer.candidates = std::move(candidates);
   peer.next_candidate = 0;
+}
+
+void Gossip::probe(const Identity& identity, const Endpoint& endpoint, Instant now) {
+  if (swim_.members().find(identity) == nullptr) return;
+  Peer& peer = peer_of(identity);
+  if (!peer.current) {
+    greet_at(peer, endpoint, now);
+    return;
+  }
+  std::erase_if(peer.probes, [&](const auto& sent) {
+    return sent.first == endpoint || now - sent.second > HelloGuard::kSlot;
+  });
+  if (peer.probes.size() == kMaxProbes) peer.probes.erase(peer.probes.begin());
+  peer.probes.emplace_back(endpoint, now);
+  ByteWriter out;
+  write_message(out, ChallengeMessage{guard_.challenge_for(identity, endpoint, now)});
+  seal_and_send(peer, endpoint, out.written(), now);
+}
+
+void Gossip::use_endpoint(const Identity& identity, const Endpoint& endpoint) {
+  if (Peer* const peer = find(identity); peer != nullptr && peer->current) {
+    set_endpoint(*peer, endpoint);
+  }
 }
 
 void Gossip::heard_elsewhere(const Identity& identity, const Endpoint& source, Instant now) {

@@ -39,13 +39,19 @@ struct EndpointVerified {
   Identity identity;
   Endpoint endpoint;
 };
+// The member has answered probe() from there. Where it is sent to has not changed by that.
+struct ProbeAnswered {
+  Identity identity;
+  Endpoint endpoint;
+  Duration round_trip{};
+};
 // The two have proved to each other that they are who and where they say: once a life of either.
 struct SessionBegan {
   Identity identity;
 };
 using GossipAction =
-    std::variant<SendDatagram, EndpointVerified, SessionBegan, MemberChanged, TrySeed,
-                 EndpointObserved, ClockTold, DuplicateIdentity, OwnRecordOutdated>;
+    std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan, MemberChanged,
+                 TrySeed, EndpointObserved, ClockTold, DuplicateIdentity, OwnRecordOutdated>;
 
 struct GossipOptions {
   std::string mesh;
@@ -89,6 +95,10 @@ class Gossip {
   void contact_organisation(const VerifyKey& organisation, const Endpoint& endpoint, Instant now);
   // A session with a member is wanted now: a packet waits for it. Nothing when there is one.
   void want_session(const Identity& identity, Instant now);
+  // Whether a member answers there: with a session a challenge goes out, without one a greeting.
+  void probe(const Identity& identity, const Endpoint& endpoint, Instant now);
+  // Of the endpoints that have answered, this is the one to send to.
+  void use_endpoint(const Identity& identity, const Endpoint& endpoint);
   // Where a member may be reached, the best first; replaces what its record said.
   void set_candidates(const Identity& identity, std::vector<Endpoint> candidates);
   // The data plane has authenticated a packet of this member, from there.
@@ -132,7 +142,8 @@ class Gossip {
     Challenge challenge{};
     GossipCookie cookie{};
     unsigned tries = 0;
-    Instant again_at;  // not before
+    Instant again_at;       // not before
+    Instant challenged_at;  // when the challenge was drawn
   };
   struct Peer {
     Identity identity;
@@ -151,8 +162,9 @@ class Gossip {
     Instant heard_at;
     Instant unheard_since;  // first sent without having heard since; never: nothing is out
     Instant challenged_at;
-    Mac16 last_mac{};                                // of the last datagram that we sent it
-    std::vector<std::vector<std::uint8_t>> waiting;  // payloads without a session
+    std::vector<std::pair<Endpoint, Instant>> probes;  // that wait for an echo, with when they left
+    Mac16 last_mac{};                                  // of the last datagram that we sent it
+    std::vector<std::vector<std::uint8_t>> waiting;    // payloads without a session
   };
   struct OrganisationContact {
     VerifyKey organisation{};
@@ -170,6 +182,7 @@ class Gossip {
                                    const Endpoint& source, Instant now);
   void send_payload(const SendPayload& payload, Instant now);
   void seal_and_send(Peer& peer, const Endpoint& to, Bytes payload, Instant now);
+  void on_echo(Peer& peer, const Endpoint& source, Instant now);
   void set_endpoint(Peer& peer, const Endpoint& endpoint);
   void challenge(Peer& peer, const Endpoint& source, Instant now);
   void pump(Instant now);
@@ -187,6 +200,7 @@ class Gossip {
   void on_stale(Bytes datagram, const Endpoint& source, Instant now);
   void send_stale(Bytes datagram, const Identity& sender, const Endpoint& source, Instant now);
   void greet(Peer& peer, Instant now);
+  void greet_at(Peer& peer, const Endpoint& to, Instant now);
   void greet_organisation(OrganisationContact& contact, Instant now);
   void repeat_greetings(Instant now);
   [[nodiscard]] Endpoint next_destination(Peer& peer) const;

@@ -20,6 +20,7 @@ constexpr Duration kFirstRepeat = 500ms;
 constexpr Duration kLastRepeat = 32s;
 // After so many without an answer the hello waits until something is to be sent again.
 constexpr unsigned kRepeats = 4;
+constexpr Duration kChallengeLife = 5s;
 constexpr std::size_t kMaxContacts = 16;
 constexpr Duration kOtherBootLately = 10s;
 constexpr Duration kDuplicateWithin = 60s;
@@ -162,8 +163,17 @@ void Gossip::greet(Peer& peer, Instant now) {
   if (now < greeting.again_at) return;
   greeting.again_at = now + repeat_after(greeting.tries);
   const Endpoint to = next_destination(peer);
-  if (!to.is_set()) return;
-  random_.fill(greeting.challenge);
+  if (to.is_set()) greet_at(peer, to, now);
+}
+
+// Greetings that go to several places at once have one challenge: whichever is answered counts.
+void Gossip::greet_at(Peer& peer, const Endpoint& to, Instant now) {
+  if (now < quiet_until_) return;
+  Greeting& greeting = peer.greeting;
+  if (greeting.challenged_at.is_never() || now - greeting.challenged_at > kChallengeLife) {
+    random_.fill(greeting.challenge);
+    greeting.challenged_at = now;
+  }
   greeting.was_full = peer.wants_full || swim_.members().find(peer.identity) == nullptr;
   ++greeting.tries;
   Hello hello{self_, boot_, greeting.challenge, greeting.cookie, {}, {}};

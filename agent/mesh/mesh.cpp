@@ -127,6 +127,18 @@ void Mesh::want_session(const Identity& identity, const Moment& at) {
   finish(at);
 }
 
+void Mesh::probe(const Identity& identity, const Endpoint& endpoint, const Moment& at) {
+  begin(at);
+  gossip_.probe(identity, endpoint, at.now);
+  finish(at);
+}
+
+void Mesh::use_endpoint(const Identity& identity, const Endpoint& endpoint, const Moment& at) {
+  begin(at);
+  gossip_.use_endpoint(identity, endpoint);
+  finish(at);
+}
+
 void Mesh::introduce(Bytes record, Bytes certificates, const Moment& at) {
   begin(at);
   if (const SharedRecord held = authority_.admit_record(record, certificates)) {
@@ -187,6 +199,7 @@ void Mesh::take(GossipAction& action, const Moment& at) {
     void operator()(const EndpointVerified& verified) const {
       mesh.actions_.emplace_back(verified);
     }
+    void operator()(const ProbeAnswered& answered) const { mesh.actions_.emplace_back(answered); }
     void operator()(const SessionBegan& session) const { mesh.on_session(session.identity, at); }
     void operator()(const MemberChanged& change) const { mesh.on_member(change, at); }
     void operator()(const TrySeed& seed) const { mesh.actions_.emplace_back(seed); }
@@ -214,6 +227,7 @@ void Mesh::on_member(const MemberChanged& change, const Moment& at) {
     must_settle_ = true;
     return;
   }
+  if (change.change == MemberChange::alive) tell_revocations(change.identity, at);
   if (change.change != MemberChange::joined && change.change != MemberChange::record) return;
   const Member* const member = gossip_.swim().members().find(change.identity);
   if (member == nullptr) return;
@@ -225,15 +239,19 @@ void Mesh::on_member(const MemberChanged& change, const Moment& at) {
   gossip_.set_candidates(change.identity, roster_.candidates(*roster_.find(change.identity)));
 }
 
-// Whom we meet (again) hears first who is out: what went round while we were apart.
 void Mesh::on_session(const Identity& identity, const Moment& at) {
+  tell_revocations(identity, at);
+  actions_.emplace_back(SessionBegan{identity});
+}
+
+// Whom we meet (again) hears first who is out: what went round while we were apart.
+void Mesh::tell_revocations(const Identity& identity, const Moment& at) {
   std::vector<Bytes> revocations;
   for (const SignedRevocation* const revocation : authority_.trust().revocations()) {
     if (revocations.size() == kMostRevocationsTold) break;
     revocations.push_back(revocation->bytes());
   }
   gossip_.tell_revocations(identity, revocations, at.now);
-  actions_.emplace_back(SessionBegan{identity});
 }
 
 // Trust has changed, or time has passed: who is no member any more is out.

@@ -74,8 +74,8 @@ struct SaltChanged {
 };
 
 using MeshAction =
-    std::variant<SendDatagram, EndpointVerified, SessionBegan, MemberChanged, TrySeed,
-                 EndpointObserved, PlanChanged, RevocationLearnt, SaltChanged>;
+    std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan, MemberChanged,
+                 TrySeed, EndpointObserved, PlanChanged, RevocationLearnt, SaltChanged>;
 
 class Mesh {
  public:
@@ -103,6 +103,9 @@ class Mesh {
   void heard(const Identity& identity, const Endpoint& source, const Moment& at);
   // A packet for this member waits.
   void want_session(const Identity& identity, const Moment& at);
+  // Whether it answers there; and that this is where to send to.
+  void probe(const Identity& identity, const Endpoint& endpoint, const Moment& at);
+  void use_endpoint(const Identity& identity, const Endpoint& endpoint, const Moment& at);
   // A member that was known before the start.
   void introduce(Bytes record, Bytes certificates, const Moment& at);
   void leave(const Moment& at);
@@ -112,6 +115,7 @@ class Mesh {
   // --- outputs ---
 
   [[nodiscard]] std::vector<MeshAction> take_actions() { return std::exchange(actions_, {}); }
+  [[nodiscard]] bool has_actions() const { return !actions_.empty(); }
   [[nodiscard]] const MeshPlan& plan() const { return plan_; }
 
   [[nodiscard]] const Identity& self() const { return self_; }
@@ -132,6 +136,7 @@ class Mesh {
   void take(GossipAction& action, const Moment& at);
   void on_member(const MemberChanged& change, const Moment& at);
   void on_session(const Identity& identity, const Moment& at);
+  void tell_revocations(const Identity& identity, const Moment& at);
   void reconsider(const Moment& at);
   void take_revocations(const Moment& at);
   void issue(const Moment& at, std::uint64_t seen = 0);
