@@ -23,7 +23,8 @@ namespace xm::test {
 class PathNode final : public PathMaker {
  public:
   PathNode(ManualClock& clock, FakeNetwork& network, const Endpoint& address, std::uint64_t seed,
-           TunCapabilities tun_capabilities = {true, true, true, true, true, true})
+           TunCapabilities tun_capabilities = {true, true, true, true, true, true},
+           bool takes_mesh = false)
       : socket(network, address),
         clock_(clock),
         random_(seed),
@@ -33,7 +34,8 @@ class PathNode final : public PathMaker {
                  .grace = grace_,
                  .clock = clock_,
                  .mtu = mtu_,
-                 .tun = tun_capabilities},
+                 .tun = tun_capabilities,
+                 .takes_mesh = takes_mesh},
         aead_(std::move(make_aead_engine(AeadKind::libsodium).value())),
         thread_{0, *aead_, worker_port_, counters},
         rx_(context_, thread_, tun, buffers_),
@@ -90,6 +92,7 @@ class PathNode final : public PathMaker {
   }
   void forget(PeerId /*peer*/) override {}
 
+  [[nodiscard]] Random& random() { return random_; }
   [[nodiscard]] std::uint64_t drops(xm_drop reason) const { return counters.drops.of(reason); }
 
   FakeTun tun;

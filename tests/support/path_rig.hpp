@@ -26,6 +26,7 @@ class PathRig {
     std::uint8_t send_key;  // all its bytes
     std::uint8_t receive_key;
     bool is_initiator;
+    bool takes_mesh = false;
   };
 
   PathRig(ManualClock& clock, FakeNetwork& network, const Side& side)
@@ -38,7 +39,8 @@ class PathRig {
                  .grace = grace_,
                  .clock = clock,
                  .mtu = mtu,
-                 .tun = {true, true, true, true, true, true}},
+                 .tun = {true, true, true, true, true, true},
+                 .takes_mesh = side.takes_mesh},
         aead_(std::move(make_aead_engine(AeadKind::libsodium).value())),
         thread_{0, *aead_, port, counters},
         rx(context_, thread_, tun, buffers_),

@@ -9,6 +9,8 @@ namespace xm::test {
 namespace {
 
 struct Tunnel {
+  explicit Tunnel(bool has_mesh = false) : right(clock, network, side(has_mesh)) {}
+
   // One packet from left to right, as it is on the wire; or lost there.
   Datagram sealed(const PacketSpec& spec, bool lost = false) {
     network.set_faults({.loss = lost ? 1.0 : 0.0});
@@ -33,7 +35,14 @@ struct Tunnel {
   ManualClock clock;
   FakeNetwork network{clock, 1};
   PathRig left{clock, network, kLeft};
-  PathRig right{clock, network, kRight};
+  PathRig right;
+
+ private:
+  static PathRig::Side side(bool has_mesh) {
+    PathRig::Side right = kRight;
+    right.takes_mesh = has_mesh;
+    return right;
+  }
 };
 
 PacketSpec packet(std::size_t payload = 100) {
@@ -135,6 +144,35 @@ TEST_CASE("rx: an initiator hears of a session's last minutes once") {
   (void)tunnel.left.rx.run(tunnel.left.socket);
   CHECK(tunnel.left.raised(PeerEventKind::want_handshake));
   CHECK_FALSE(tunnel.right.raised(PeerEventKind::want_handshake));
+}
+
+TEST_CASE(
+    "rx: gossip and STUN go to the control thread where there is a mesh, else they are junk") {
+  for (const bool has_mesh : {false, true}) {
+    Tunnel tunnel(has_mesh);
+    Packet gossip(64, 1);
+    gossip[0] = 0xd8, gossip[1] = 'x', gossip[2] = 'm';
+    Packet stun(20);
+    stun[1] = 1, stun[4] = 0x21, stun[5] = 0x12, stun[6] = 0xa4, stun[7] = 0x42;
+    for (const Packet& payload : {gossip, stun, Packet(64, 9)}) {
+      tunnel.deliver(
+          {Endpoint::parse("203.0.113.1:9").value(), tunnel.right.socket.local(), payload, 0});
+    }
+    CHECK(tunnel.right.drops(XM_DROP_malformed) == (has_mesh ? 1 : 3));
+    MeshDatagram taken;
+    CHECK(tunnel.right.port.take(taken) == has_mesh);
+    if (!has_mesh) continue;
+    CHECK(taken.bytes == gossip);
+    CHECK(taken.source.remote == Endpoint::parse("203.0.113.1:9").value());
+    REQUIRE(tunnel.right.port.take(taken));
+    CHECK(taken.bytes == stun);
+    CHECK_FALSE(tunnel.right.port.take(taken));
+    for (std::size_t i = 0; i < ControlPort::kMeshDatagrams + 5; ++i) {
+      tunnel.deliver(
+          {Endpoint::parse("203.0.113.1:9").value(), tunnel.right.socket.local(), gossip, 0});
+    }
+    CHECK(tunnel.right.drops(XM_DROP_mesh_queue_full) == 5);
+  }
 }
 
 TEST_CASE("rx: handshake messages go to the control thread; a full queue is counted") {

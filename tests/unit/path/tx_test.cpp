@@ -79,6 +79,21 @@ TEST_CASE("tx: without a session packets wait with the control thread, bounded")
   CHECK(Packet(staged.bytes.begin() + 10, staged.bytes.end()) == build_packet(packet(50)));
 }
 
+TEST_CASE("tx: packets for a peer that is sought wait, for one that is not they are refused") {
+  Sender sender;
+  sender.rig.peer.path.exchange(nullptr);
+  sender.push(packet(50));
+  CHECK(sender.send().empty());
+  CHECK(sender.rig.drops(XM_DROP_no_endpoint) == 1);
+  sender.rig.peer.is_sought = true;
+  sender.push(packet(50));
+  CHECK(sender.send().empty());
+  CHECK(sender.rig.drops(XM_DROP_no_endpoint) == 1);
+  StagedPacket staged;
+  REQUIRE(sender.rig.port.take(staged));
+  CHECK(staged.peer == sender.rig.peer.id);
+}
+
 TEST_CASE("tx: super-packets that wait are bounded by their bytes") {
   ControlPort port([] {});
   const Packet large(60'000);
