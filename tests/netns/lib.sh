@@ -231,15 +231,22 @@ ready_or_ended() { uapi_listens "$1" "$2" || ended "$1"; }
 # its process id is known (${WG_PID[INTERFACE]}); returns when the configuration socket answers. With
 # MACHINE_SYS set the process has the machine's /sys, and so its bpffs (`ip netns exec` gives another).
 start_wg() {
+  launch_wg "$@"
+  await_wg "$2"
+}
+
+# The same without waiting, and the waiting.
+launch_wg() {
   local ns=$1 ifname=$2 binary=$3 enter=(ip netns exec "$1")
   shift 3
   [[ ${MACHINE_SYS:-} ]] && enter=(nsenter "--net=/run/netns/$ns")
   "${enter[@]}" env WG_PROCESS_FOREGROUND=1 LOG_LEVEL="${LOG_LEVEL:-error}" \
     "$binary" "$@" "$ifname" >>"$TMP/$ifname.log" 2>&1 &
   WG_PID[$ifname]=$!
-  wait_for 20 ready_or_ended "${WG_PID[$ifname]}" "$ifname" ||
-    fail "$binary $ifname never opened $UAPI_DIR/$ifname.sock"
-  ended "${WG_PID[$ifname]}" && fail "$binary $ifname ended at its start"
+}
+await_wg() { # INTERFACE
+  wait_for 20 ready_or_ended "${WG_PID[$1]}" "$1" || fail "$1 never opened $UAPI_DIR/$1.sock"
+  ended "${WG_PID[$1]}" && fail "$1 ended at its start"
   return 0
 }
 
