@@ -101,13 +101,24 @@ void HeldInterface::go_live(const SteeringTerms& terms) {
   queues_.start(attachment_->program());
 }
 
-bool HeldInterface::detach(std::vector<AttachStep>& steps) {
+// The program passes everything before its sockets go.
+bool HeldInterface::let_go_of_sockets() {
   if (attachment_) {
     is_live_ = false;
     configure();
     queues_.close_from(attachment_->program(), 0);
   }
-  if (!queues_.settle()) return false;
+  return queues_.settle();
+}
+
+bool HeldInterface::leave_in_place() {
+  if (!let_go_of_sockets()) return false;
+  attachment_.reset();
+  return true;
+}
+
+bool HeldInterface::detach(std::vector<AttachStep>& steps) {
+  if (!let_go_of_sockets()) return false;
   if (!attachment_) return true;
   const AttachReport& report = attachment_->report();
   const std::string what =

@@ -49,6 +49,9 @@ class HeldInterface {
   // Stops redirecting, empties the sockets and takes the program off. False while a worker has not
   // let go of a socket: call again.
   [[nodiscard]] bool detach(std::vector<AttachStep>& steps);
+  // Likewise, but the program stays with its pins and passes everything: the next agent adopts it
+  // as it would after a crash, and the driver need not be set up anew.
+  [[nodiscard]] bool leave_in_place();
 
   // Looks at the interface and does what its changes ask for: up, down, queues, MTU, addresses,
   // MAC, name, deletion and return.
@@ -71,6 +74,7 @@ class HeldInterface {
   // How the program left the interface without our doing.
   enum class Away : std::uint8_t { no, deleted, taken_off };
 
+  [[nodiscard]] bool let_go_of_sockets();
   void note(AttachStep step);
   [[nodiscard]] XskOptions socket_options() const;
   [[nodiscard]] std::uint32_t wanted_queues() const;

@@ -48,7 +48,7 @@ Steering::~Steering() {
 void Steering::leave() {
   for (const auto& held : held_) {
     std::vector<AttachStep> steps;
-    (void)held->detach(steps);
+    (void)(at_the_end_ == AtTheEnd::detach ? held->detach(steps) : held->leave_in_place());
   }
 }
 

@@ -31,9 +31,12 @@ class Steering {
   // How often xm_peers is brought up to date, for people.
   static constexpr Duration kPeersInterval = 1s;
 
+  // What becomes of the programs when the agent ends.
+  enum class AtTheEnd : std::uint8_t { detach, leave_in_place };
+
   // All outlive this object. Workers run, or have ended when it is destroyed.
-  Steering(Engine& engine, std::vector<Worker*> workers)
-      : engine_(engine), workers_(std::move(workers)) {}
+  Steering(Engine& engine, std::vector<Worker*> workers, AtTheEnd at_the_end)
+      : engine_(engine), workers_(std::move(workers)), at_the_end_(at_the_end) {}
   // As leave().
   ~Steering();
   Steering(const Steering&) = delete;
@@ -43,8 +46,8 @@ class Steering {
   [[nodiscard]] Result<AttachReply> attach(const AttachRequest& request, Instant now);
   [[nodiscard]] Result<DetachReply> detach(const std::string& interface);
   [[nodiscard]] std::vector<AttachmentStatus> attachments(Instant now) const;
-  // Detaches from everything; not from what a worker holds that takes its time. Again, when the
-  // workers have ended, it does.
+  // Detaches from everything, or leaves the programs where they are; not what a worker holds that
+  // takes its time. Again, when the workers have ended, it does.
   void leave();
 
   // What the programs check packets against: our port while the tunnel is up (0: it is down), and
@@ -91,6 +94,7 @@ class Steering {
 
   Engine& engine_;
   std::vector<Worker*> workers_;
+  const AtTheEnd at_the_end_;
   SteeringTerms terms_;
 
   // In order of life.

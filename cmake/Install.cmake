@@ -22,17 +22,20 @@ install(FILES ${completions}/_xdp-mesh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/
 install(FILES ${completions}/xdp-mesh.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES docs/status-schema.json docs/control-socket.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES deploy/systemd/example.env deploy/examples/wg0.conf deploy/grafana/xdp-mesh.json
+install(FILES docs/status-schema.json docs/control-socket.md docs/mesh.md docs/trust.md
+  docs/kubernetes.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES deploy/systemd/example.env deploy/examples/wg0.conf deploy/examples/home.toml
+  deploy/grafana/xdp-mesh.json
   DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
 install(PROGRAMS deploy/systemd/configure DESTINATION ${CMAKE_INSTALL_LIBEXECDIR}/xdp-mesh)
-install(FILES deploy/systemd/xdp-mesh@.service DESTINATION lib/systemd/system)
+install(FILES deploy/systemd/xdp-mesh@.service deploy/systemd/xdp-mesh-node@.service
+  DESTINATION lib/systemd/system)
 
 set(CPACK_PACKAGE_NAME xdp-mesh)
 set(CPACK_PACKAGE_CONTACT "xdp-mesh maintainers <xdp-mesh@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "${PROJECT_DESCRIPTION}")
 set(CPACK_PACKAGE_DESCRIPTION
-  "A WireGuard tunnel in user space, for wg(8) and wg-quick(8), that receives by\n XDP and AF_XDP where an interface allows it. With a systemd unit an interface.")
+  "A WireGuard tunnel in user space, for wg(8) and wg-quick(8), that receives by\n XDP and AF_XDP where an interface allows it; alone, or as a node of a mesh without\n a coordination server. With a systemd unit an interface.")
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
 set(CPACK_STRIP_FILES ON)

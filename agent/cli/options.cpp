@@ -69,6 +69,7 @@ struct StartArguments {
   std::uint32_t mtu = 0;
   std::string log_level;
   std::vector<std::string> attach;
+  bool keep_attached = false;
   std::string control_group;
   std::string metrics;
 };
@@ -127,6 +128,9 @@ void add_more_start_options(CLI::App& app, StartArguments& start) {
                  "commas: eth0,mode=native,queues=2. Repeatable")
       ->type_name("IF[,...]")
       ->allow_extra_args(false);
+  app.add_flag("--keep-attached", start.keep_attached,
+               "When it ends, leave XDP programs where they are, as\na crash would: they pass all "
+               "packets until the next\nagent adopts them, or `xdp-mesh detach IF`");
   app.add_option("--control-group", start.control_group,
                  "This group's members may use the control socket\n"
                  "too, which is root's power over the tunnel")
@@ -218,6 +222,7 @@ Command start_command(const StartArguments& arguments, const Environment& enviro
   }
   node.busy_poll_microseconds = arguments.busy_poll;
   if (arguments.mtu != 0) node.mtu = arguments.mtu;
+  node.keep_attached = arguments.keep_attached;
   node.control_group = arguments.control_group;
   if (!arguments.metrics.empty()) {
     const auto address = Endpoint::parse(arguments.metrics);

@@ -38,11 +38,6 @@ std::string utc(std::int64_t seconds) {
   return text.data();
 }
 
-std::string_view reach_name(Reach reach) {
-  constexpr std::array<std::string_view, 3> kNames{"unknown", "direct", "silent"};
-  return kNames.at(static_cast<std::size_t>(reach));
-}
-
 Json to_json(const MemberStatus& member) {
   return {
       {"identity", member.identity},

@@ -2,9 +2,11 @@
 // status (docs/control-socket.md). No secret is part of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/crypto/secret.hpp"
@@ -24,13 +26,22 @@ enum class Reach : std::uint8_t {
   silent,   // it lives, others say, but does not answer us: it does not trust us, or a firewall
 };
 
+// By Reach.
+inline constexpr std::array<std::string_view, 3> kReachNames{"unknown", "direct", "silent"};
+
+[[nodiscard]] inline std::string_view reach_name(Reach reach) {
+  return kReachNames.at(static_cast<std::size_t>(reach));
+}
+
+inline constexpr std::array<std::string_view, 4> kMemberStates{"alive", "suspect", "dead", "left"};
+
 struct MemberStatus {
   std::string identity;
   PublicKey public_key{};
   std::vector<std::string> names;
   std::vector<IpAddress> addresses;
   std::vector<Prefix> subnets;
-  std::string state;  // "alive", "suspect", "dead", "left"
+  std::string state;  // one of kMemberStates
   std::uint64_t incarnation = 0;
   Endpoint endpoint;  // not set: none is known
   std::vector<Endpoint> candidates;
@@ -41,9 +52,11 @@ struct MemberStatus {
   std::optional<std::int64_t> clock_skew_seconds;  // its clock less ours
 };
 
+inline constexpr std::array<std::string_view, 3> kSeedStates{"member", "waiting", "unresolved"};
+
 struct SeedStatus {
   std::string text;
-  std::string state;   // "member", "waiting", "unresolved"
+  std::string state;   // one of kSeedStates
   std::string reason;  // of the last two
 };
 

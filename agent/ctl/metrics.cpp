@@ -59,6 +59,7 @@ class Writer {
   void workers();
   void attachments();
   void queues();
+  void mesh();
 
   [[nodiscard]] std::string text() const { return prometheus::TextSerializer().Serialize(all_); }
 
@@ -75,6 +76,7 @@ class Writer {
     return others;
   }
   void peer_paths();
+  void members(const MeshStatus& mesh);
 
   const StatusView& view_;
   std::vector<prometheus::MetricFamily> all_;
@@ -208,6 +210,72 @@ void Writer::queues() {
   }
 }
 
+// Nothing of it in a static tunnel.
+void Writer::mesh() {
+  if (!view_.mesh) return;
+  const MeshStatus& mesh = *view_.mesh;
+  gauge("xdpmesh_mesh_info", "Always 1; which mesh it is, who this node is, and how it stands")
+      .add(with({{"mesh", mesh.name},
+                 {"identity", mesh.identity},
+                 {"state", mesh.state},
+                 {"nat", mesh.nat_mapping}}),
+           1);
+  members(mesh);
+  gauge("xdpmesh_mesh_incarnation", "Incarnation that this node announces")
+      .add(with({}), mesh.incarnation);
+  gauge("xdpmesh_mesh_record_expiry_timestamp_seconds",
+        "UNIX timestamp at which this node's record expires if it is not renewed")
+      .add(with({}), mesh.record_expires);
+  gauge("xdpmesh_mesh_faults", "Faults that status names: files, conflicts, a second life")
+      .add(with({}), mesh.faults.size());
+  if (mesh.clock_skew_seconds) {
+    gauge("xdpmesh_mesh_clock_skew_seconds", "This node's clock less the members' median")
+        .add(with({}), *mesh.clock_skew_seconds);
+  }
+  Family counters =
+      counter("xdpmesh_mesh_counters_total", "What gossip refused and left out, by counter");
+  for (const MeshCount& count : mesh.counters) {
+    counters.add(with({{"counter", count.name}}), count.value);
+  }
+}
+
+// How many of `list` are each of `values` by `of`.
+template <typename List, typename Of>
+void count_by(Family& family, const auto& labels, const List& list, auto values, Of of) {
+  for (const std::string_view value : values) {
+    const auto is_it = [&](const auto& one) { return of(one) == value; };
+    family.add(labels(std::string(value)), std::count_if(list.begin(), list.end(), is_it));
+  }
+}
+
+// By state and by reach, those of which there are none included, so that an alarm sees a zero.
+void Writer::members(const MeshStatus& mesh) {
+  Family states = gauge("xdpmesh_mesh_members", "Other members of the mesh, by state");
+  count_by(
+      states,
+      [&](std::string value) {
+        return with({{"state", std::move(value)}});
+      },
+      mesh.members, kMemberStates,
+      [](const MemberStatus& member) { return std::string_view(member.state); });
+  Family reach = gauge("xdpmesh_mesh_members_by_reach",
+                       "Other members of the mesh, by whether they answer this node itself");
+  count_by(
+      reach,
+      [&](std::string value) {
+        return with({{"reach", std::move(value)}});
+      },
+      mesh.members, kReachNames,
+      [](const MemberStatus& member) { return reach_name(member.reach); });
+  Family seeds = gauge("xdpmesh_mesh_seeds", "Seeds, by state");
+  count_by(
+      seeds,
+      [&](std::string value) {
+        return with({{"state", std::move(value)}});
+      },
+      mesh.seeds, kSeedStates, [](const SeedStatus& seed) { return std::string_view(seed.state); });
+}
+
 }  // namespace
 
 std::string metrics_text(const StatusView& view, const InterfaceView& configured) {
@@ -217,6 +285,7 @@ std::string metrics_text(const StatusView& view, const InterfaceView& configured
   writer.workers();
   writer.attachments();
   writer.queues();
+  writer.mesh();
   return writer.text();
 }
 

@@ -29,6 +29,7 @@ struct NodeOptions {
   std::optional<std::uint32_t> mtu;          // none: 1420
   LogLevel log_level = LogLevel::info;
   std::vector<AttachRequest> attach;  // before the agent says that it is ready
+  bool keep_attached = false;         // at the end XDP programs stay, for the next agent
 
   // Inherited descriptors (WG_TUN_FD, WG_UAPI_FD); who reads the options takes ownership.
   std::optional<int> tun_fd;   // an open TUN device

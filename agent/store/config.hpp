@@ -77,7 +77,6 @@ struct MeshConfig {
   std::uint32_t max_members = 0;
   std::uint32_t hellos_per_second = 0;
   std::optional<HostPort> metrics_listen;
-  std::optional<HostPort> health_listen;
 
   std::vector<StaticPeer> peers;
 };

@@ -29,11 +29,15 @@ done <<'LIST'
 rwxr-xr-x /usr/bin/xdp-mesh
 rwxr-xr-x /usr/libexec/xdp-mesh/configure
 rw-r--r-- /usr/lib/systemd/system/xdp-mesh@.service
+rw-r--r-- /usr/lib/systemd/system/xdp-mesh-node@.service
 rw-r--r-- /usr/share/man/man8/xdp-mesh.8
 rw-r--r-- /usr/share/bash-completion/completions/xdp-mesh
 rw-r--r-- /usr/share/zsh/vendor-completions/_xdp-mesh
 rw-r--r-- /usr/share/fish/vendor_completions.d/xdp-mesh.fish
 rw-r--r-- /usr/share/doc/xdp-mesh/examples/wg0.conf
+rw-r--r-- /usr/share/doc/xdp-mesh/examples/home.toml
+rw-r--r-- /usr/share/doc/xdp-mesh/mesh.md
+rw-r--r-- /usr/share/doc/xdp-mesh/trust.md
 rw-r--r-- /usr/share/doc/xdp-mesh/examples/example.env
 rw-r--r-- /usr/share/doc/xdp-mesh/examples/xdp-mesh.json
 LIST
@@ -63,17 +67,31 @@ tunnel "$PLACE/usr/bin/xdp-mesh" "$PLACE/usr/bin/xdp-mesh"
 check "a tunnel between two of it" ping_ok "$A" 10.77.0.2
 stop_tunnel
 
+check "the example of a mesh is right" \
+  "$PLACE/usr/bin/xdp-mesh" config check "$PLACE/usr/share/doc/xdp-mesh/examples/home.toml"
 check "dpkg installs it again, over itself" dpkg_there --install "$PACKAGE"
 # What an administrator and agents leave.
+KEYS=$PLACE/etc/xdp-mesh
+check "an identity in the package's folder" "$PLACE/usr/bin/xdp-mesh" keygen --dir "$KEYS"
+check "an organisation in it" "$PLACE/usr/bin/xdp-mesh" org keygen --dir "$KEYS"
+cp "$KEYS/node.key" "$TMP/node.key"
 mkdir -p "$PLACE/etc/systemd/system/multi-user.target.wants" "$PLACE/run/xdp-mesh/wg0" \
-  "$PLACE/etc/systemd/system/xdp-mesh@wg0.service.d"
-ln -s '/usr/lib/systemd/system/xdp-mesh@.service' \
-  "$PLACE/etc/systemd/system/multi-user.target.wants/xdp-mesh@wg0.service"
-: >"$PLACE/etc/systemd/system/xdp-mesh@wg0.service.d/override.conf"
-: >"$PLACE/etc/xdp-mesh/wg0.env"
+  "$PLACE/var/lib/xdp-mesh/home"
+: >"$PLACE/var/lib/xdp-mesh/home/incarnation"
+for unit in xdp-mesh xdp-mesh-node; do
+  mkdir "$PLACE/etc/systemd/system/$unit@wg0.service.d"
+  : >"$PLACE/etc/systemd/system/$unit@wg0.service.d/override.conf"
+  ln -s "/usr/lib/systemd/system/$unit@.service" \
+    "$PLACE/etc/systemd/system/multi-user.target.wants/$unit@wg0.service"
+done
+: >"$KEYS/wg0.env"
 check "dpkg removes it" dpkg_there --remove xdp-mesh
-check "configuration stays on removal" test -f "$PLACE/etc/xdp-mesh/wg0.env"
+check "configuration stays on removal" test -f "$KEYS/wg0.env"
+check "so does the identity" cmp "$TMP/node.key" "$KEYS/node.key"
+check "with its counters" test -f "$PLACE/var/lib/xdp-mesh/home/incarnation"
 check "the binary does not" not test -e "$PLACE/usr/bin/xdp-mesh"
+check "dpkg installs it once more" dpkg_there --install "$PACKAGE"
+check "and the node is who it was" cmp "$TMP/node.key" "$KEYS/node.key"
 check "dpkg purges it" dpkg_there --purge xdp-mesh
 tree >"$TMP/after"
-check "a purge leaves nothing" diff "$TMP/before" "$TMP/after"
+check "a purge leaves nothing, no key either" diff "$TMP/before" "$TMP/after"

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """The manifests of deploy/k8s are what the Kubernetes API takes: no misspelt field, nothing of a wrong type,
-nothing missing. The schema is that of Debian's python3-kubernetes. Usage: kubernetes.py [ROOT]; the check
-tests itself on misspelt fields first."""
+nothing missing. The schema is that of Debian's python3-kubernetes. What one manifest names in another is
+there, and only the enrolling container sees the Secret. Usage: kubernetes.py [ROOT]; the check tests itself on
+misspelt fields and other faults."""
 
 import copy
 import pathlib
@@ -20,7 +21,7 @@ except ImportError as missing:
 MODELS = {
     ("v1", "Namespace"): "V1Namespace",
     ("v1", "ServiceAccount"): "V1ServiceAccount",
-    ("v1", "ConfigMap"): "V1ConfigMap",
+    ("v1", "Service"): "V1Service",
     ("apps/v1", "DaemonSet"): "V1DaemonSet",
     ("rbac.authorization.k8s.io/v1", "Role"): "V1Role",
     ("rbac.authorization.k8s.io/v1", "RoleBinding"): "V1RoleBinding",
@@ -75,11 +76,30 @@ def document_faults(document, where):
     return model_faults(document, getattr(models, MODELS[key]), f"{where}:{key[1]}")
 
 
-def self_test(daemon_set):
-    """Every fault that is put in is found."""
-    def spec(document):
-        return document["spec"]["template"]["spec"]
+def spec(daemon_set):
+    return daemon_set["spec"]["template"]["spec"]
 
+
+def reference_faults(daemon_set, kustomization, folder):
+    """What the DaemonSet mounts is generated, and the Secret is the enrolling container's alone."""
+    generated = kustomization.get("configMapGenerator", [])
+    found = [f"{file}: named in kustomization.yaml, but not there"
+             for generator in generated for file in generator["files"] if not (folder / file).is_file()]
+    names = {generator["name"] for generator in generated}
+    volumes = spec(daemon_set)["volumes"]
+    for volume in volumes:
+        if "configMap" in volume and volume["configMap"]["name"] not in names:
+            found.append(f"volume {volume['name']}: nothing makes its ConfigMap")
+    secret = {volume["name"] for volume in volumes if "secret" in volume}
+    for container in spec(daemon_set)["initContainers"] + spec(daemon_set)["containers"]:
+        for mount in container["volumeMounts"]:
+            if mount["name"] in secret and container["name"] != "enroll":
+                found.append(f"container {container['name']}: expected not to see the Secret")
+    return found
+
+
+def self_test(daemon_set, kustomization, folder):
+    """Every fault that is put in is found."""
     def misspell(place, name):
         place[name + "s"] = place.pop(name)
 
@@ -97,6 +117,14 @@ def self_test(daemon_set):
         breakage(broken)
         if not document_faults(broken, "self test"):
             return [f"self test: fault {number} is not found"]
+    leaky = copy.deepcopy(daemon_set)
+    spec(leaky)["containers"][0]["volumeMounts"].append({"name": "trust", "mountPath": "/trust"})
+    unmade = copy.deepcopy(kustomization)
+    unmade["configMapGenerator"][0]["name"] += "s"
+    if not reference_faults(leaky, kustomization, folder):
+        return ["self test: a Secret in the agent's container is not found"]
+    if not reference_faults(daemon_set, unmade, folder):
+        return ["self test: a ConfigMap that nothing makes is not found"]
     return []
 
 
@@ -115,7 +143,11 @@ def main():
             found += document_faults(document, name)
             if document["kind"] == "DaemonSet":
                 daemon_set = document
-    found += self_test(daemon_set) if daemon_set else ["there is no DaemonSet"]
+    if daemon_set:
+        found += reference_faults(daemon_set, kustomization, folder)
+        found += self_test(daemon_set, kustomization, folder)
+    else:
+        found.append("there is no DaemonSet")
     print("\n".join(found) if found else f"{len(there)} files: nothing to say")
     return 1 if found else 0
 

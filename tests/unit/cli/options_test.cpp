@@ -81,6 +81,8 @@ TEST_CASE("options: every option, before and after the name, with and without ru
   CHECK(start("--handoff off wg0").node.handoff == HandoffMode::never);
   CHECK(start("--aead af-alg wg0").node.aead == AeadKind::af_alg);
   CHECK(start("--foreground wg0").foreground);
+  CHECK(start("--attach eth0 --keep-attached wg0").node.keep_attached);
+  CHECK_FALSE(start("--attach eth0 wg0").node.keep_attached);
   CHECK(start("--log-level debug wg0").node.log_level == LogLevel::verbose);
   CHECK(start("--log-level silent wg0").node.log_level == LogLevel::silent);
 }

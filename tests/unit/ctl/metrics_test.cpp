@@ -12,6 +12,7 @@
 #include "tests/support/skip.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/unit/ctl/attachment_sample.hpp"
+#include "tests/unit/ctl/mesh_sample.hpp"
 
 namespace xm {
 namespace {
@@ -26,6 +27,7 @@ StatusView sample_status() {
   view.interfaces.push_back(test::sample_attachment());
   view.peers.emplace_back().receive_path = PacketPath::xdp;
   view.drops[0] = 7;
+  view.mesh = test::sample_mesh();
   return view;
 }
 
@@ -74,6 +76,31 @@ TEST_CASE("metrics: drops, workers, paths, verdicts and queues are there") {
   CHECK(has(text, "xdpmesh_worker_packets_taken_back_total{interface=\"wg0\",worker=\"1\"} 2"));
   CHECK(has(text, "xdpmesh_peers_by_receive_path{interface=\"wg0\",path=\"xdp\"} 1"));
   CHECK(has(text, "xdpmesh_tun_up{interface=\"wg0\"} 1"));
+}
+
+TEST_CASE("metrics: the mesh's members by state and reach, also those of which there are none") {
+  const std::string text = metrics_text(sample_status(), sample_configuration());
+  for (const char* line :
+       {"xdpmesh_mesh_members{interface=\"wg0\",state=\"suspect\"} 1",
+        "xdpmesh_mesh_members{interface=\"wg0\",state=\"alive\"} 0",
+        "xdpmesh_mesh_members_by_reach{interface=\"wg0\",reach=\"silent\"} 1",
+        "xdpmesh_mesh_members_by_reach{interface=\"wg0\",reach=\"direct\"} 0",
+        "xdpmesh_mesh_seeds{interface=\"wg0\",state=\"unresolved\"} 1",
+        "xdpmesh_mesh_incarnation{interface=\"wg0\"} 3",
+        "xdpmesh_mesh_record_expiry_timestamp_seconds{interface=\"wg0\"} 1700000000",
+        "xdpmesh_mesh_faults{interface=\"wg0\"} 1",
+        "xdpmesh_mesh_clock_skew_seconds{interface=\"wg0\"} 2",
+        "xdpmesh_mesh_counters_total{interface=\"wg0\",counter=\"gossip_stale\"} 4"}) {
+    CHECK(has(text, line));
+  }
+  CHECK(text.find("xdpmesh_mesh_info{interface=\"wg0\",mesh=\"home\",identity=\"xm1a") !=
+        std::string::npos);
+}
+
+TEST_CASE("metrics: a static tunnel has none of the mesh's") {
+  StatusView view = sample_status();
+  view.mesh.reset();
+  CHECK(metrics_text(view, {}).find("xdpmesh_mesh_") == std::string::npos);
 }
 
 TEST_CASE("metrics: a name of any bytes stays within its quotes") {

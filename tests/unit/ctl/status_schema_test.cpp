@@ -9,6 +9,7 @@
 #include "tests/support/skip.hpp"
 #include "tests/support/temporary_directory.hpp"
 #include "tests/unit/ctl/attachment_sample.hpp"
+#include "tests/unit/ctl/mesh_sample.hpp"
 
 namespace xm {
 namespace {
@@ -27,6 +28,7 @@ StatusView full_status() {
   peer.receive_path = PacketPath::xdp;
   peer.last_handshake_seconds = 9;
   view.fallbacks.push_back({"TUN USO", "the kernel is older than 6.2"});
+  view.mesh = test::sample_mesh();
   return view;
 }
 
@@ -37,6 +39,16 @@ StatusView empty_status() {
   view.workers.push_back({0, -1, -1, {}, {}});
   view.interfaces.emplace_back().queues.emplace_back();
   view.peers.emplace_back();
+  MeshStatus& mesh = view.mesh.emplace(test::sample_mesh());
+  mesh.clock_skew_seconds.reset();
+  mesh.members.assign(1, MemberStatus{.identity = mesh.identity, .state = "left"});
+  return view;
+}
+
+// A static tunnel has no mesh.
+StatusView static_status() {
+  StatusView view = full_status();
+  view.mesh.reset();
   return view;
 }
 
@@ -50,7 +62,8 @@ int exit_status_of(const std::string& command) {
 TEST_CASE("status schema: what is written is valid, and every fault in it is noticed") {
   const test::TemporaryDirectory directory;
   std::ofstream(directory / "lines") << status_json(full_status()) << "\n"
-                                     << status_json(empty_status()) << "\n";
+                                     << status_json(empty_status()) << "\n"
+                                     << status_json(static_status()) << "\n";
   const std::string check =
       "python3 " XM_SOURCE_DIR "/tests/support/check_status_schema.py " XM_SOURCE_DIR
       "/docs/status-schema.json ";

@@ -3,6 +3,7 @@
 
 #include "agent/ctl/status.hpp"
 #include "tests/unit/ctl/attachment_sample.hpp"
+#include "tests/unit/ctl/mesh_sample.hpp"
 
 namespace xm {
 
@@ -72,6 +73,37 @@ TEST_CASE("status text: attached interfaces, their workers and the path of a pee
     CAPTURE(part);
     CAPTURE(text.value());
     CHECK(text.value().find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("status text: the mesh, its members, and what is wrong with them") {
+  StatusView view;
+  view.interface = "wg0";
+  view.mesh = test::sample_mesh();
+  const auto text = status_text(status_json(view));
+  REQUIRE(text.ok());
+  for (const char* part :
+       {"mesh: home\n", "  addresses: 100.64.12.9, fd00::9\n",
+        "  state: joined, incarnation 3, record 12 until 2023-11-14T22:13:20Z\n",
+        "  NAT mapping: endpoint-independent (203.0.113.7:61820)\n",
+        "  fault: orgs/acme: its checksum is wrong\n",
+        "  seed mesh.example:51820: unresolved (no such name)\n", "  member gate: xm1bbbb",
+        "state: suspect, reach silent (it answers others", "subnets: 192.168.4.0/24\n",
+        "endpoint: 192.0.2.1:51820\n", "trusted by: authorized key gate\n",
+        "not granted: name printer\n", "clock ahead of ours, seconds: -3\n"}) {
+    CAPTURE(part);
+    CAPTURE(text.value());
+    CHECK(text.value().find(part) != std::string::npos);
+  }
+}
+
+TEST_CASE("status text: a mesh of another shape than expected is no crash") {
+  for (
+      const char* json :
+      {R"({"schema_version":1,"mesh":1})",
+       R"({"schema_version":1,"mesh":{"members":7,"seeds":{}}})",
+       R"({"schema_version":1,"mesh":{"members":[1,[],{"names":[2]}],"faults":[{}],"nat":"x"}})"}) {
+    CHECK(status_text(json).ok());
   }
 }
 

@@ -78,8 +78,6 @@ members = 10
 hellos_per_second = 5
 [metrics]
 listen = "127.0.0.1:9586"
-[health]
-listen = "[::1]:9587"
 [[peer]]
 public_key = ")" + kKey + R"("
 endpoint = "example.net:51820"
@@ -116,7 +114,6 @@ public_key = ")" + kKey + R"("
   CHECK(config.max_members == 10);
   CHECK(config.hellos_per_second == 5);
   CHECK(config.metrics_listen->to_string() == "127.0.0.1:9586");
-  CHECK(config.health_listen->to_string() == "[::1]:9587");
   REQUIRE(config.peers.size() == 2);
   CHECK(config.peers[0].public_key == PublicKey(test::array_of<32>(test::Buffer(32, 1))));
   CHECK(config.peers[0].endpoint->host == "example.net");
