@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 #include <variant>
 #include <vector>
 
@@ -15,9 +16,12 @@
 #include "agent/cli/completion.hpp"
 #include "agent/cli/daemon.hpp"
 #include "agent/cli/doctor.hpp"
+#include "agent/cli/down_client.hpp"
+#include "agent/cli/mesh_clients.hpp"
 #include "agent/cli/mesh_command.hpp"
 #include "agent/cli/netcheck_sockets.hpp"
 #include "agent/cli/options.hpp"
+#include "agent/cli/ping_client.hpp"
 #include "agent/cli/status_client.hpp"
 #include "agent/cli/watch.hpp"
 #include "agent/node.hpp"
@@ -25,6 +29,9 @@
 #include "xdpmesh/log.hpp"
 
 namespace {
+
+// Attached interfaces are let go of one by one, and each may take its driver a second or two.
+constexpr xm::Duration kStopPatience = std::chrono::seconds(30);
 
 std::optional<std::string> environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe): before any thread
@@ -70,6 +77,20 @@ struct Dispatch {
   }
   int operator()(const xm::DoctorCommand& command) const {
     return xm::examine(command.request, xm::MachineFacts(), stdout, stderr);
+  }
+  int operator()(const xm::PeersCommand& command) const {
+    return xm::show_peers(command, control_directory(), {stdout, stderr});
+  }
+  int operator()(const xm::ResolveCommand& command) const {
+    return xm::resolve_name(command, control_directory(), {stdout, stderr});
+  }
+  int operator()(const xm::PingCommand& command) const {
+    const auto pause = [](xm::Duration time) { std::this_thread::sleep_for(time); };
+    return xm::ping_member(command, control_directory(), xm::EchoSocket::open, pause,
+                           {stdout, stderr});
+  }
+  int operator()(const xm::DownCommand& command) const {
+    return xm::stop_agent(command, control_directory(), kStopPatience, {stdout, stderr});
   }
   int operator()(const xm::BenchCommand& bench) const {
     return xm::run_bench(bench.bench, bench.start_help);

@@ -217,6 +217,11 @@ Result<DetachReply> Node::detach(const std::string& interface) {
   return steering_->detach(interface);
 }
 
+void Node::stop() {
+  log::info("asked by the control socket to stop");
+  stopping_ = true;
+}
+
 std::vector<AttachmentStatus> Node::attachments() {
   return steering_->attachments(clock_.now());
 }

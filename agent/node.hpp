@@ -61,6 +61,7 @@ class Node final : public Controller {
   [[nodiscard]] StatusView status() override;
   [[nodiscard]] Result<AttachReply> attach(const AttachRequest& request) override;
   [[nodiscard]] Result<DetachReply> detach(const std::string& interface) override;
+  void stop() override;
   [[nodiscard]] std::vector<AttachmentStatus> attachments() override;
 
  private:

@@ -33,14 +33,14 @@ _xdp_mesh() {
     --handoff) words='auto on off' ;;
     --rows) words='rtt tcp1 tcp1r tcp8 tcp8r rtt-load udp64 udp1300 rss rss1000' ;;
     --json|--svg) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    --rounds|--seconds|--peer|--only) return ;;
+    -c|--count|--rounds|--seconds|--peer|--only) return ;;
     --log-level) words='silent error info verbose' ;;
     --mode) words='auto native generic' ;;
     --rx) words='auto xdp socket' ;;
     --zerocopy) words='auto yes no' ;;
     --queues|--rx-ring|--fill-ring) words='auto' ;;
     --chunk-size) words='auto 2048 4096' ;;
-    --to) words=$(_xdp_mesh_agents) ;;
+    --to|--interface) words=$(_xdp_mesh_agents) ;;
     --attach) words=$(_xdp_mesh_interfaces) ;;
     --metrics) words='127.0.0.1:9586 [::1]:9586' ;;
     --control-group) COMPREPLY=($(compgen -g -- "$current")); return ;;
@@ -52,6 +52,10 @@ _xdp_mesh() {
         attach) words="$attach --to --dry-run --list --json --help $(_xdp_mesh_interfaces)" ;;
         detach) words="--to --help $(_xdp_mesh_interfaces)" ;;
         doctor) words="$attach --help $(_xdp_mesh_interfaces)" ;;
+        peers) words="--json --help $(_xdp_mesh_agents)" ;;
+        resolve) words='--interface --help' ;;
+        ping) words='--count --interface --help' ;;
+        down) words="--help $(_xdp_mesh_agents)" ;;
         completion) words='bash zsh fish --help' ;;
         bench)
           case ${COMP_WORDS[2]} in
@@ -80,7 +84,7 @@ _xdp_mesh() {
         netcheck) words='--stun --dir --json --help' ;;
         run) words=$start ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor bench completion keygen export trust revoke org config netcheck' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -168,6 +172,22 @@ _xdp_mesh() {
     doctor)
       shift words; (( CURRENT-- ))
       _arguments $attach '1:interface:_xdp_mesh_interfaces' ;;
+    peers)
+      shift words; (( CURRENT-- ))
+      _arguments '--json[print JSON]' '(-h --help)'{-h,--help}'[print help]' \
+        '1:interface:_xdp_mesh_agents' ;;
+    resolve)
+      shift words; (( CURRENT-- ))
+      _arguments '--interface[the mesh]:interface:_xdp_mesh_agents' \
+        '(-h --help)'{-h,--help}'[print help]' '1:name:' ;;
+    ping)
+      shift words; (( CURRENT-- ))
+      _arguments '--interface[the mesh]:interface:_xdp_mesh_agents' \
+        '(-c --count)'{-c,--count}'[how often]:number:' '(-h --help)'{-h,--help}'[print help]' \
+        '1:member:' ;;
+    down)
+      shift words; (( CURRENT-- ))
+      _arguments '(-h --help)'{-h,--help}'[print help]' '1:interface:_xdp_mesh_agents' ;;
     completion)
       shift words; (( CURRENT-- ))
       _arguments '(-h --help)'{-h,--help}'[print help]' '1:shell:(bash zsh fish)' ;;
@@ -205,7 +225,7 @@ _xdp_mesh() {
             '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status attach detach doctor bench completion keygen export trust revoke org config netcheck)' ;;
+         '1:interface or command:(run status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -222,7 +242,7 @@ function __xdp_mesh_interfaces
     basename $device
   end
 end
-set -l start "not __fish_seen_subcommand_from status attach detach doctor bench completion keygen export trust revoke org config netcheck"
+set -l start "not __fish_seen_subcommand_from status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck"
 complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
@@ -231,6 +251,14 @@ complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running ag
 complete -c xdp-mesh -n __fish_use_subcommand -a attach -d 'Receive from an interface by XDP'
 complete -c xdp-mesh -n __fish_use_subcommand -a detach -d 'Undo an attach'
 complete -c xdp-mesh -n __fish_use_subcommand -a doctor -d 'Say what an attach would do'
+complete -c xdp-mesh -n __fish_use_subcommand -a peers -d 'Show the members of a mesh'
+complete -c xdp-mesh -n __fish_use_subcommand -a resolve -d "Print a member's addresses"
+complete -c xdp-mesh -n __fish_use_subcommand -a ping -d 'Ask a member for an answer'
+complete -c xdp-mesh -n __fish_use_subcommand -a down -d 'Stop an agent'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from peers down' -a '(__xdp_mesh_agents)'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from peers' -l json -d 'Print JSON'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from resolve ping' -x -l interface -a '(__xdp_mesh_agents)' -d 'The mesh'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from ping' -x -s c -l count -d 'How often'
 complete -c xdp-mesh -n __fish_use_subcommand -a bench -d 'Measure it beside others'
 complete -c xdp-mesh -n __fish_use_subcommand -a completion -d 'Print completions for a shell'
 complete -c xdp-mesh -n __fish_use_subcommand -a keygen -d 'Make an identity'

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/cli/aead_words.hpp"
+#include "agent/cli/agent_arguments.hpp"
 #include "agent/cli/attach_arguments.hpp"
 #include "agent/cli/bench_arguments.hpp"
 #include "agent/cli/bench_parts_arguments.hpp"
@@ -308,6 +309,7 @@ Command parse_command_line(const std::vector<std::string>& arguments,
                        "Once a second, until q or Ctrl-C; in a terminal as\na view that fits it");
 
   InterfaceArguments interfaces(app, kExitStatus);
+  const AgentArguments agents(app, kExitStatus);
 
   BenchArguments bench;
   CLI::App* bench_app = app.add_subcommand(
@@ -361,6 +363,10 @@ Command parse_command_line(const std::vector<std::string>& arguments,
   if (status_app->parsed()) return status;
   if (interfaces.parsed()) {
     auto command = interfaces.take();
+    return command ? std::move(command).value() : wrong_use(command.error().what);
+  }
+  if (agents.parsed()) {
+    auto command = agents.take();
     return command ? std::move(command).value() : wrong_use(command.error().what);
   }
   if (bench_parts.parsed_aead()) return bench_parts.aead();

@@ -48,6 +48,29 @@ struct DetachCommand {
   std::string to;  // empty: the one that holds it
 };
 
+// Show the members of a mesh.
+struct PeersCommand {
+  std::string interface;  // empty: of every running agent
+  bool json = false;
+};
+
+// Print a member's addresses.
+struct ResolveCommand {
+  std::string name;
+  std::string interface;  // empty: any mesh's
+};
+
+struct PingCommand {
+  std::string peer;
+  std::string interface;  // empty: any mesh's
+  std::uint32_t count = 0;
+};
+
+// Stop an agent.
+struct DownCommand {
+  std::string interface;
+};
+
 // Say what attaching would do, and what would stand in its way.
 struct DoctorCommand {
   AttachRequest request;  // its interface empty: every interface but loopback
@@ -72,10 +95,10 @@ struct Message {
   int exit_code = 0;
 };
 
-using Command =
-    std::variant<StartCommand, UpCommand, StatusCommand, AttachCommand, DetachCommand,
-                 DoctorCommand, BenchCommand, AeadBenchOptions, PathBenchOptions,
-                 ReceiveBenchOptions, CompletionCommand, MeshCommand, NetcheckCommand, Message>;
+using Command = std::variant<StartCommand, UpCommand, StatusCommand, AttachCommand, DetachCommand,
+                             DoctorCommand, PeersCommand, ResolveCommand, PingCommand, DownCommand,
+                             BenchCommand, AeadBenchOptions, PathBenchOptions, ReceiveBenchOptions,
+                             CompletionCommand, MeshCommand, NetcheckCommand, Message>;
 
 // The value of an environment variable, if it is set and not empty.
 using Environment = std::function<std::optional<std::string>(const char* name)>;

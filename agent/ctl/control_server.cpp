@@ -83,13 +83,17 @@ std::string answer_control_request(std::string_view line, Controller& controller
   const auto& wanted = name->get_ref<const std::string&>();
   if (wanted == "attach") return answer_attach(line, controller);
   if (wanted == "detach") return answer_detach(line, controller);
-  if (wanted == "status" || wanted == "interfaces") {
+  if (wanted == "status" || wanted == "interfaces" || wanted == "stop") {
     if (Status none = check_no_members(line); !none) return error_reply(none.error().what);
+    if (wanted == "stop") {
+      controller.stop();
+      return Json{{"schema_version", kStatusSchemaVersion}, {"stopping", true}}.dump();
+    }
     return wanted == "status" ? status_json(controller.status())
                               : interfaces_json(controller.attachments());
   }
   return error_reply("unknown request " + printable(wanted) +
-                     "; this version knows: status, interfaces, attach, detach");
+                     "; this version knows: status, interfaces, attach, detach, stop");
 }
 
 ControlServer::ControlServer(std::unique_ptr<StreamServer> server) : server_(std::move(server)) {}

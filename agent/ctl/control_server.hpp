@@ -4,6 +4,7 @@
 //   {"request":"interfaces"}  ->  that of interfaces_json()
 //   {"request":"attach",...}  ->  that of attach_reply_json()
 //   {"request":"detach",...}  ->  that of detach_reply_json()
+//   {"request":"stop"}        ->  {"schema_version":1,"stopping":true}
 //   anything else             ->  {"schema_version":1,"error":"..."}
 //
 // docs/control-socket.md is for who writes a client.

@@ -35,6 +35,9 @@ class Controller {
   // Leaves nothing on the interface. An error when this agent does not hold it.
   [[nodiscard]] virtual Result<DetachReply> detach(const std::string& interface) = 0;
 
+  // Ends the agent, after what is being answered has been answered.
+  virtual void stop() = 0;
+
   // The interfaces that attach() was asked for, in that order, as in status().
   [[nodiscard]] virtual std::vector<AttachmentStatus> attachments() = 0;
 };

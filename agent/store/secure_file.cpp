@@ -117,12 +117,15 @@ Status sync_directory(const std::string& path) {
 // A file beside `path` that is gone again unless it was given a name.
 class TemporaryFile {
  public:
-  TemporaryFile(const std::string& path, mode_t mode)
+  TemporaryFile(const std::string& path, mode_t mode, const FileOwner* owner)
       : name_(directory_of(path) + "/." + path.substr(path.rfind('/') + 1) + "." +
               std::to_string(getpid())) {
     // One that a crashed process of this number left is not anyone's any more.
     ::unlink(name_.c_str());
     fd_ = Fd(::open(name_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (fd_ && owner != nullptr && ::fchown(fd_.get(), owner->user, owner->group) != 0) {
+      fd_ = Fd();
+    }
     // The mode as asked for, whatever the umask.
     if (fd_ && ::fchmod(fd_.get(), mode) != 0) fd_ = Fd();
   }
@@ -149,8 +152,8 @@ class TemporaryFile {
 }  // namespace
 
 Status write_file_atomically(const std::string& path, std::string_view content, mode_t mode,
-                             Existing existing) {
-  TemporaryFile file(path, mode);
+                             Existing existing, const FileOwner* owner) {
+  TemporaryFile file(path, mode, owner);
   if (!file.fd()) return errno_error(file.name() + ": cannot be made");
   if (const Status written = write_all(file.fd().get(), content); !written) {
     return Error{file.name() + ": " + written.error().what, written.error().os_errno};

@@ -15,11 +15,17 @@ namespace xm {
 
 enum class Existing : std::uint8_t { replace, refuse };
 
+struct FileOwner {
+  uid_t user = 0;
+  gid_t group = 0;
+};
+
 // Writes a new file beside `path` (O_EXCL, `mode` from the start), syncs it, gives it the name, and
 // syncs the directory: after a crash there is the old file or the new one. With Existing::refuse an
-// existing `path` is EEXIST and stays.
+// existing `path` is EEXIST and stays. `owner`: null for this process's.
 [[nodiscard]] Status write_file_atomically(const std::string& path, std::string_view content,
-                                           mode_t mode, Existing existing = Existing::replace);
+                                           mode_t mode, Existing existing = Existing::replace,
+                                           const FileOwner* owner = nullptr);
 
 // Removes a file and syncs its directory; one that is not there is ENOENT.
 [[nodiscard]] Status remove_file(const std::string& path);

@@ -19,7 +19,8 @@ TEST_CASE("completion: every shell knows every option and command that help know
   std::string help = help_of({"--help"}) + help_of({"bench", "--help"}) +
                      help_of({"attach", "--help"}) + help_of({"detach", "--help"}) +
                      help_of({"doctor", "--help"}) + help_of({"status", "--help"});
-  for (const char* command : {"keygen", "export", "trust", "revoke", "netcheck"}) {
+  for (const char* command :
+       {"keygen", "export", "trust", "revoke", "netcheck", "peers", "resolve", "ping", "down"}) {
     help += help_of({command, "--help"});
   }
   for (const char* command : {"keygen", "sign", "delegate", "revoke"}) {
@@ -35,8 +36,9 @@ TEST_CASE("completion: every shell knows every option and command that help know
       CHECK(script.find(option) != std::string::npos);
     }
     for (const char* word :
-         {"run", "status", "attach", "detach", "doctor", "bench", "completion", "json", "ipsec-mb",
-          "verbose", "keygen", "export", "trust", "revoke", "org", "config", "sign", "netcheck"}) {
+         {"run",   "status", "attach",     "detach", "doctor",   "peers",   "resolve", "ping",
+          "down",  "bench",  "completion", "json",   "ipsec-mb", "verbose", "keygen",  "export",
+          "trust", "revoke", "org",        "config", "sign",     "netcheck"}) {
       CAPTURE(word);
       CHECK(script.find(word) != std::string::npos);
     }
@@ -72,6 +74,9 @@ TEST_CASE("completion: bash completes with its script") {
                          Row{"xdp-mesh bench --aead no", "none"},
                          Row{"xdp-mesh status --j", "--json"},
                          Row{"xdp-mesh status --w", "--watch"},
+                         Row{"xdp-mesh pe", "peers"},
+                         Row{"xdp-mesh ping gate --cou", "--count"},
+                         Row{"xdp-mesh resolve --in", "--interface"},
                          Row{"xdp-mesh att", "attach"},
                          Row{"xdp-mesh attach --li", "--list"},
                          Row{"xdp-mesh attach eth0 --mode na", "native"},

@@ -219,6 +219,10 @@ TEST_CASE("options: help and version") {
        {"--to", "--mode", "--rx", "--queues", "--zerocopy", "--chunks", "--rx-ring", "--fill-ring",
         "--chunk-size", "--busy-poll", "--dry-run", "--list", "--json", "Exit status"}},
       {"detach --help", {"IF", "--to", "Exit status"}},
+      {"peers --help", {"IFNAME", "--json", "Exit status"}},
+      {"resolve --help", {"NAME", "--interface", "Exit status"}},
+      {"ping --help", {"PEER", "--count", "--interface", "Exit status"}},
+      {"down --help", {"IFNAME", "Exit status"}},
       {"doctor --help", {"IF", "--mode", "Exit status"}},
   };
   for (const Row& row : rows) {
@@ -244,6 +248,29 @@ TEST_CASE("options: status and completion") {
   CHECK(std::get<CompletionCommand>(parse("completion bash")).shell == Shell::bash);
   CHECK(std::get<CompletionCommand>(parse("completion zsh")).shell == Shell::zsh);
   CHECK(std::get<CompletionCommand>(parse("completion fish")).shell == Shell::fish);
+}
+
+TEST_CASE("options: peers, resolve, ping and down") {
+  const auto peers = std::get<PeersCommand>(parse("peers"));
+  CHECK(peers.interface.empty());
+  CHECK_FALSE(peers.json);
+  CHECK(std::get<PeersCommand>(parse("peers mesh0 --json")).interface == "mesh0");
+  CHECK(std::get<PeersCommand>(parse("peers mesh0 --json")).json);
+  const auto resolve = std::get<ResolveCommand>(parse("resolve gate.mesh --interface mesh0"));
+  CHECK(resolve.name == "gate.mesh");
+  CHECK(resolve.interface == "mesh0");
+  const auto ping = std::get<PingCommand>(parse("ping gate"));
+  CHECK(ping.peer == "gate");
+  CHECK(ping.count == 4);
+  CHECK(ping.interface.empty());
+  CHECK(std::get<PingCommand>(parse("ping -c 9 gate --interface mesh0")).count == 9);
+  CHECK(std::get<PingCommand>(parse("ping -c 9 gate --interface mesh0")).interface == "mesh0");
+  CHECK(std::get<DownCommand>(parse("down wg0")).interface == "wg0");
+  for (const char* line :
+       {"resolve", "ping", "down", "ping gate -c 0", "ping gate -c x", "peers a b", "down a b"}) {
+    CAPTURE(line);
+    CHECK(std::get<Message>(parse(line)).exit_code == 2);
+  }
 }
 
 TEST_CASE("options: bench") {

@@ -35,6 +35,7 @@ class NamedController final : public Controller {
   }
   Result<AttachReply> attach(const AttachRequest&) override { return AttachReply{}; }
   Result<DetachReply> detach(const std::string&) override { return DetachReply{}; }
+  void stop() override {}
   std::vector<AttachmentStatus> attachments() override { return {}; }
 
  private:

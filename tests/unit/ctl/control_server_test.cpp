@@ -102,18 +102,26 @@ TEST_CASE("control server: attach, detach and interfaces reach the node") {
   }
 }
 
+TEST_CASE("control server: stop reaches the node, and is answered first") {
+  test::FakeController controller;
+  CHECK(answer_control_request(R"({"request":"stop"})", controller) ==
+        R"({"schema_version":1,"stopping":true})");
+  CHECK(controller.stopped);
+}
+
 TEST_CASE("control server: a request with a wrong member does not reach the node") {
   test::FakeController controller;
   for (const char* request :
        {R"({"request":"attach"})", R"({"request":"attach","interface":"eth0","queue":1})",
         R"({"request":"detach","interface":7})", R"({"request":"status","interface":"wg0"})",
-        R"({"request":"interfaces","json":true})"}) {
+        R"({"request":"interfaces","json":true})", R"({"request":"stop","interface":"wg0"})"}) {
     CAPTURE(request);
     CHECK(answer_control_request(request, controller)
               .starts_with("{\"schema_version\":1,\"error\":\""));
   }
   CHECK(controller.attach_requests.empty());
   CHECK(controller.detach_requests.empty());
+  CHECK_FALSE(controller.stopped);
 }
 
 namespace {

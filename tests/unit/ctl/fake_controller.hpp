@@ -41,7 +41,10 @@ class FakeController final : public Controller {
     if (!attach_answer) return attach_answer.error();
     return DetachReply{interface, attach_answer->steps};
   }
+  void stop() override { stopped = true; }
   std::vector<AttachmentStatus> attachments() override { return interfaces; }
+
+  bool stopped = false;
 
   std::vector<AttachRequest> attach_requests;
   std::vector<std::string> detach_requests;
