@@ -141,7 +141,7 @@ TEST_CASE("netcheck: behind a NAT, with two servers, both families") {
   const std::string text = netcheck_text(report);
   CHECK(contains(text, "IPv4:\n  UDP: works\n  NAT: endpoint-independent"));
   CHECK(contains(text, "seen as: 203.0.113.9:40000"));
-  CHECK(contains(text, "stun.example.org:3478 (192.0.2.1:3478): sees 203.0.113.9:40000, 10.0 ms"));
+  CHECK(contains(text, "stun.example.org:3478 (192.0.2.1:3478): sees 203.0.113.9:40000, 20.0 ms"));
   CHECK(contains(text, "eth0: 10.0.0.5 (private)"));
   CHECK_FALSE(contains(text, "what to do"));
 }
