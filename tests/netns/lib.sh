@@ -149,7 +149,7 @@ cleanup() {
   for pid in "${WG_PID[@]}" "${BACKGROUND[@]}"; do kill -KILL "$pid" 2>/dev/null; done
   declare -F forget_pins >/dev/null && forget_pins # xdp_lib.sh
   for ns in "${NAMESPACES[@]}"; do ip netns del "$ns" 2>/dev/null; done
-  rm -f "$UAPI_DIR/$RUN"*.sock
+  rm -f "$UAPI_DIR/$RUN"*.sock /run/xdp-mesh/"$RUN"*.sock
   rm -rf "$TMP"
   exit "$status"
 }
