@@ -101,6 +101,8 @@ void Node::serve(Poller::Token token, const Moment& at) {
       return mesh_->read_files(at);
     case node_token::kMeshNames:
       return mesh_->read_names(at);
+    case node_token::kMeshLan:
+      return mesh_->read_lan(at);
     default:
       return;  // the bell: the turn that follows is the answer
   }

@@ -45,6 +45,10 @@ Result<std::unique_ptr<NodeMesh>> NodeMesh::start(MeshSetup setup, Edges edges, 
 NodeMesh::~NodeMesh() {
   core_.set_mesh(nullptr);
   if (Status removed = network_->remove_all(); !removed) log::verbose(removed.error().what);
+  if (!setup_.config.hosts_file.empty()) {
+    const HostsFile hosts(setup_.config.hosts_file, setup_.place.interface);
+    if (Status removed = hosts.remove(); !removed) log::error(removed.error().what);
+  }
 }
 
 Status NodeMesh::begin(const Moment& at) {
@@ -54,6 +58,11 @@ Status NodeMesh::begin(const Moment& at) {
                                   .folders = {"authorized_keys", "orgs", "revocations"}});
   if (!files) return files.error();
   files_ = std::make_unique<FileWatcher>(std::move(*files));
+  if (setup_.config.lan_discovery) {
+    auto lan = LanListener::open(setup_.place.interface);
+    if (!lan) return lan.error();
+    lan_ = std::move(*lan);
+  }
   auto names = MeshNames::create();
   if (!names) return names.error();
   names_ = std::move(*names);
@@ -106,6 +115,7 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
   paths_.network_changed(at.now);
   if (was_closed) {
     names_->set(setup_.config, at.now);
+    if (lan_) lan_at_ = at.now;
     follow_plan(at);
   } else {
     names_->ask_again(at.now);
@@ -144,6 +154,7 @@ void NodeMesh::tend(const Moment& at) {
   if (endpoints_.next_deadline() <= at.now) endpoints_.on_timers(at.now);
   send_requests(at);
   if (keepalives_at_ <= at.now) tend_keepalives(at);
+  if (lan_at_ <= at.now) greet_lan(at);
   if (paths_.next_deadline() <= at.now) paths_.on_timers(at.now);
   if (mesh_->next_deadline() <= at.now) {
     tell_heard(at);
@@ -155,7 +166,7 @@ void NodeMesh::tend(const Moment& at) {
 Instant NodeMesh::due() const {
   if (has_left_) return kFarFuture;
   return std::min({mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(),
-                   files_->due(), paths_.next_deadline(), keepalives_at_});
+                   files_->due(), paths_.next_deadline(), keepalives_at_, lan_at_});
 }
 
 void NodeMesh::leave(const Moment& at) {
@@ -210,14 +221,7 @@ void NodeMesh::perform(MeshAction& action, const Moment& at) {
     NodeMesh& node;
     const Moment& at;
 
-    void operator()(const SendDatagram& send) const {
-      PeerRoute route{send.to, {}, 0};
-      if (node.answering_ != nullptr && node.answering_->remote == send.to) {
-        route.local = node.answering_->local;
-        route.interface_index = node.answering_->interface_index;
-      }
-      (void)node.core_.send_datagram(route, send.bytes, at.now);
-    }
+    void operator()(const SendDatagram& send) const { node.send(send.to, send.bytes, at.now); }
     void operator()(const EndpointVerified& verified) const {
       node.paths_.verified(verified.identity, verified.endpoint, 0ns, at.now);
       node.paths_.roamed(verified.identity, verified.endpoint, at.now);
@@ -266,6 +270,7 @@ void NodeMesh::follow_plan(const Moment& at) {
     if (setup_.config.eager_sessions) mesh_->want_session(added, at);
   }
   endpoints_.set_inside(mesh_->roster().inside());
+  write_names();
   Status set = network_->set_addresses(plan.addresses);
   // They need the interface up, which it may not be any more: the next change finds it so.
   if (Status routes = network_->set_routes(plan.routes); set.ok() && !routes.ok()) set = routes;

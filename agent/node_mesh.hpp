@@ -2,6 +2,7 @@
 //
 //   node_mesh.cpp            inputs, and what the mesh wants done
 //   node_mesh_files.cpp      trust and configuration from the disk, and back
+//   node_mesh_lan.cpp        hellos to and from the local network
 //   node_mesh_status.cpp     what it says of itself
 //   node_mesh_peers, _paths, _names, _endpoints, _setup: see there
 #pragma once
@@ -14,6 +15,7 @@
 #include "agent/ctl/mesh_status.hpp"
 #include "agent/io/file_watcher.hpp"
 #include "agent/io/kernel_network.hpp"
+#include "agent/io/lan_listener.hpp"
 #include "agent/io/poller.hpp"
 #include "agent/mesh/mesh.hpp"
 #include "agent/node_core.hpp"
@@ -23,6 +25,7 @@
 #include "agent/node_mesh_peers.hpp"
 #include "agent/node_mesh_setup.hpp"
 #include "agent/store/counter_file.hpp"
+#include "agent/store/hosts_file.hpp"
 #include "agent/store/key_directory.hpp"
 
 namespace xm {
@@ -55,6 +58,9 @@ class NodeMesh final : public MeshSide {
   // To poll for reading.
   [[nodiscard]] int files_fd() const { return files_->fd(); }
   [[nodiscard]] int names_fd() const { return names_->fd(); }
+  // -1: nobody is looked for in the local network.
+  [[nodiscard]] int lan_fd() const { return lan_ ? lan_->fd() : -1; }
+  void read_lan(const Moment& at);
   void read_files(const Moment& at) { files_->read(at.now); }
   void read_names(const Moment& at);
   // Once a turn of the loop, and at due().
@@ -87,6 +93,11 @@ class NodeMesh final : public MeshSide {
   [[nodiscard]] TrustFiles load_trust();
   void reload_config(const Moment& at);
   void keep(const SignedRevocation& revocation);
+  void write_names();
+
+  // node_mesh_lan.cpp
+  void greet_lan(const Moment& at);
+  void send(const Endpoint& to, Bytes bytes, Instant now);
 
   MeshSetup setup_;
   KeyDirectory keys_;
@@ -97,6 +108,7 @@ class NodeMesh final : public MeshSide {
   NodeCore& core_;
   PathMaker& sockets_;
   std::unique_ptr<KernelNetwork> network_;
+  std::unique_ptr<LanListener> lan_;  // null: not wanted
   std::unique_ptr<FileWatcher> files_;
   std::unique_ptr<MeshNames> names_;
   MeshEndpoints endpoints_;
@@ -108,11 +120,14 @@ class NodeMesh final : public MeshSide {
   std::size_t next_seed_ = 0;
   Instant heard_at_;
   Instant keepalives_at_;
+  Instant lan_at_ = kFarFuture;
+  std::vector<HostsEntry> written_names_;
   bool has_left_ = false;
   // What is wrong on this machine, until the next time that it is tried.
   std::string config_fault_;
   std::string certificate_fault_;
   std::string network_fault_;
+  std::string hosts_fault_;
 };
 
 }  // namespace xm

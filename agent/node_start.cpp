@@ -115,7 +115,8 @@ Status Node::start_workers() {
                                   .buffers = std::make_unique<UdpReceiveBuffers>(),
                                   .io = std::move(*io),
                                   .handoff = handoff_.get(),
-                                  .reads_tun = id < tun_.queue_count()},
+                                  .reads_tun = id < tun_.queue_count(),
+                                  .gather_clock = &clock_},
                                  [this] { wake_->ring(); });
     if (!worker) return worker.error();
     workers.push_back(worker->get());
@@ -193,7 +194,9 @@ Status Node::start_mesh(MeshSetup setup) {
   if (!mesh) return mesh.error();
   mesh_ = std::move(*mesh);
   if (Status added = poller_.add(mesh_->files_fd(), node_token::kMeshFiles); !added) return added;
-  return poller_.add(mesh_->names_fd(), node_token::kMeshNames);
+  if (Status added = poller_.add(mesh_->names_fd(), node_token::kMeshNames); !added) return added;
+  if (mesh_->lan_fd() < 0) return {};
+  return poller_.add(mesh_->lan_fd(), node_token::kMeshLan);
 }
 
 // What --attach asks for. That the program cannot be put there keeps nothing from working, but it

@@ -14,5 +14,6 @@ inline constexpr Poller::Token kControl = 5;
 inline constexpr Poller::Token kMetrics = 6;
 inline constexpr Poller::Token kMeshFiles = 7;
 inline constexpr Poller::Token kMeshNames = 8;
+inline constexpr Poller::Token kMeshLan = 9;
 
 }  // namespace xm::node_token
