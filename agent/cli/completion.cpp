@@ -16,7 +16,7 @@ _xdp_mesh_interfaces() {
 }
 _xdp_mesh() {
   local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --attach --control-group --metrics --help'
+  local start='--foreground --workers --aead --io --io-sqpoll --handoff --busy-poll --mtu --log-level --attach --keep-attached --control-group --metrics --help'
   local attach='--mode --rx --queues --zerocopy --chunks --rx-ring --fill-ring --chunk-size --busy-poll'
   local bench='aead path --rounds --seconds --quick --peer --only --rows --aead --io --json --svg --help'
   local engines='ipsec-mb boringssl openssl libsodium af-alg'
@@ -150,6 +150,7 @@ _xdp_mesh() {
     '--mtu[MTU of the interface]:bytes:'
     '--log-level[how much to log]:level:(silent error info verbose)'
     '*--attach[attach to a network interface]:interface:_xdp_mesh_interfaces'
+    '--keep-attached[leave XDP programs where they are]'
     '--control-group[may use the control socket]:group:_groups'
     '--metrics[serve metrics and health by HTTP]:address\:port:(127.0.0.1\:9586)'
     '(-h --help)'{-h,--help}'[print help]'
@@ -306,6 +307,7 @@ complete -c xdp-mesh -n $start -x -l busy-poll -d 'Microseconds to poll the netw
 complete -c xdp-mesh -n $start -x -l mtu -d 'MTU of the interface'
 complete -c xdp-mesh -n $start -x -l log-level -a 'silent error info verbose' -d 'How much to log'
 complete -c xdp-mesh -n $start -x -l attach -a '(__xdp_mesh_interfaces)' -d 'Attach to a network interface'
+complete -c xdp-mesh -n $start -l keep-attached -d 'Leave XDP programs where they are'
 complete -c xdp-mesh -n $start -x -l control-group -a '(__fish_complete_groups)' -d 'May use the control socket'
 complete -c xdp-mesh -n $start -x -l metrics -a '127.0.0.1:9586' -d 'Serve metrics and health by HTTP'
 set -l attach '__fish_seen_subcommand_from attach doctor'

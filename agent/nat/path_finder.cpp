@@ -56,6 +56,9 @@ void PathFinder::remove(MemberNumber member) {
   if (found == members_.end()) return;
   due_.erase({found->second.due_at, member});
   members_.erase(found);
+  std::erase_if(actions_, [&](const Action& action) {
+    return std::visit([&](const auto& one) { return one.member == member; }, action);
+  });
 }
 
 void PathFinder::network_changed(Instant now) {

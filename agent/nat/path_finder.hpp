@@ -45,6 +45,7 @@ class PathFinder {
   void heard(MemberNumber member, const Endpoint& endpoint, Instant now);
   void roamed(MemberNumber member, const Endpoint& endpoint, Instant now);
   void lost(MemberNumber member, const Endpoint& endpoint, Instant now);
+  // Forgets it, and what it wanted done.
   void remove(MemberNumber member);
   void network_changed(Instant now);
   // What the STUN client concluded; where it knows nothing, whether observers see an address that

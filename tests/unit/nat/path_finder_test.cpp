@@ -59,6 +59,25 @@ TEST_CASE("path finder: each member has its own search, and actions name it") {
   CHECK(finder.members() == 1);
 }
 
+TEST_CASE("path finder: who is removed wants nothing any more, not even what was on its way") {
+  PathFinder finder;
+  for (MemberNumber member = 1; member <= 2; ++member) {
+    finder.set_candidates(member, kTwo, kStart);
+    finder.set_wanted(member, true, kStart);
+    finder.verified(member, kTwo[1], 20ms, kStart);
+  }
+  finder.on_timers(kStart);
+  finder.remove(1);
+  const auto actions = finder.take_actions();
+  REQUIRE(actions.size() == 2);
+  CHECK(std::get<PathFinder::Use>(actions[0]).member == 2);
+  CHECK(std::get<PathFinder::Probe>(actions[1]).member == 2);
+  finder.on_timers(kStart + 10s);
+  for (const auto& action : finder.take_actions()) {
+    CHECK(std::get<PathFinder::Probe>(action).member == 2);
+  }
+}
+
 TEST_CASE("path finder: a thousand searches at once keep the pace of probes") {
   PathFinder finder;
   for (MemberNumber member = 0; member < 1000; ++member) {
