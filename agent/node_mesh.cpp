@@ -27,7 +27,8 @@ NodeMesh::NodeMesh(MeshSetup setup, Edges edges)
       sockets_(edges.sockets),
       network_(std::move(edges.network)),
       endpoints_(setup_.place.interface, edges.random),
-      peers_(edges.engine) {
+      peers_(edges.engine),
+      hosts_(setup_.place.interface) {
   MeshOptions options = mesh_options(setup_.config);
   if (const auto salt = salt_.load()) {
     options.wishes.salt = static_cast<std::uint32_t>(salt.value());
@@ -45,10 +46,6 @@ Result<std::unique_ptr<NodeMesh>> NodeMesh::start(MeshSetup setup, Edges edges, 
 NodeMesh::~NodeMesh() {
   core_.set_mesh(nullptr);
   if (Status removed = network_->remove_all(); !removed) log::verbose(removed.error().what);
-  if (!setup_.config.hosts_file.empty()) {
-    const HostsFile hosts(setup_.config.hosts_file, setup_.place.interface);
-    if (Status removed = hosts.remove(); !removed) log::error(removed.error().what);
-  }
 }
 
 Status NodeMesh::begin(const Moment& at) {
@@ -156,6 +153,7 @@ void NodeMesh::tend(const Moment& at) {
   if (keepalives_at_ <= at.now) tend_keepalives(at);
   if (lan_at_ <= at.now) greet_lan(at);
   if (paths_.next_deadline() <= at.now) paths_.on_timers(at.now);
+  hosts_.tend(setup_.config.hosts_file, *mesh_, at.now);
   if (mesh_->next_deadline() <= at.now) {
     tell_heard(at);
     mesh_->on_timers(at);
@@ -166,7 +164,7 @@ void NodeMesh::tend(const Moment& at) {
 Instant NodeMesh::due() const {
   if (has_left_) return kFarFuture;
   return std::min({mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(),
-                   files_->due(), paths_.next_deadline(), keepalives_at_, lan_at_});
+                   files_->due(), paths_.next_deadline(), keepalives_at_, lan_at_, hosts_.due()});
 }
 
 void NodeMesh::leave(const Moment& at) {
@@ -248,6 +246,7 @@ void NodeMesh::perform(MeshAction& action, const Moment& at) {
 void NodeMesh::on_member(const MemberChanged& change, const Moment& at) {
   log::verbose("mesh: " + change.identity.short_text() + ": " +
                std::string(member_change_name(change.change)));
+  hosts_.note(at.now);
   if (change.change == MemberChange::forgotten) {
     endpoints_.forget(change.identity);
     paths_.forget(change.identity);
@@ -269,8 +268,8 @@ void NodeMesh::follow_plan(const Moment& at) {
     if (mesh_->gossip().has_session(added)) on_session(added, at);
     if (setup_.config.eager_sessions) mesh_->want_session(added, at);
   }
+  hosts_.note(at.now);
   endpoints_.set_inside(mesh_->roster().inside());
-  write_names();
   Status set = network_->set_addresses(plan.addresses);
   // They need the interface up, which it may not be any more: the next change finds it so.
   if (Status routes = network_->set_routes(plan.routes); set.ok() && !routes.ok()) set = routes;

@@ -4,7 +4,7 @@
 //   node_mesh_files.cpp      trust and configuration from the disk, and back
 //   node_mesh_lan.cpp        hellos to and from the local network
 //   node_mesh_status.cpp     what it says of itself
-//   node_mesh_peers, _paths, _names, _endpoints, _setup: see there
+//   node_mesh_peers, _paths, _names, _endpoints, _hosts, _setup: see there
 #pragma once
 
 #include <memory>
@@ -20,12 +20,12 @@
 #include "agent/mesh/mesh.hpp"
 #include "agent/node_core.hpp"
 #include "agent/node_mesh_endpoints.hpp"
+#include "agent/node_mesh_hosts.hpp"
 #include "agent/node_mesh_names.hpp"
 #include "agent/node_mesh_paths.hpp"
 #include "agent/node_mesh_peers.hpp"
 #include "agent/node_mesh_setup.hpp"
 #include "agent/store/counter_file.hpp"
-#include "agent/store/hosts_file.hpp"
 #include "agent/store/key_directory.hpp"
 
 namespace xm {
@@ -93,7 +93,6 @@ class NodeMesh final : public MeshSide {
   [[nodiscard]] TrustFiles load_trust();
   void reload_config(const Moment& at);
   void keep(const SignedRevocation& revocation);
-  void write_names();
 
   // node_mesh_lan.cpp
   void greet_lan(const Moment& at);
@@ -114,6 +113,7 @@ class NodeMesh final : public MeshSide {
   MeshEndpoints endpoints_;
   MeshPaths paths_;
   MeshPeers peers_;
+  MeshHosts hosts_;
   std::unique_ptr<Mesh> mesh_;
   std::uint16_t port_ = 0;             // 0: the sockets are closed
   const Source* answering_ = nullptr;  // of the datagram at hand: its answer leaves where it came
@@ -121,13 +121,11 @@ class NodeMesh final : public MeshSide {
   Instant heard_at_;
   Instant keepalives_at_;
   Instant lan_at_ = kFarFuture;
-  std::vector<HostsEntry> written_names_;
   bool has_left_ = false;
   // What is wrong on this machine, until the next time that it is tried.
   std::string config_fault_;
   std::string certificate_fault_;
   std::string network_fault_;
-  std::string hosts_fault_;
 };
 
 }  // namespace xm

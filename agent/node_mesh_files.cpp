@@ -22,6 +22,7 @@ std::optional<CertificateChain> NodeMesh::load_chain() {
 void NodeMesh::reload(const Moment& at) {
   mesh_->reload_trust(load_trust(), load_chain(), at);
   reload_config(at);
+  hosts_.note(at.now);
   carry_out(at);
 }
 
@@ -60,29 +61,6 @@ void NodeMesh::reload_config(const Moment& at) {
       old.resolve_seconds != now.resolve_seconds) {
     names_->set(setup_.config, at.now);
   }
-}
-
-// The members' names, and ours, in the hosts file.
-void NodeMesh::write_names() {
-  if (setup_.config.hosts_file.empty()) return;
-  std::vector<HostsEntry> entries;
-  const auto add = [&](const std::vector<std::string>& names, const IpAddress& address) {
-    for (const std::string& name : names) entries.push_back({address, name + ".mesh"});
-  };
-  for (const IpAddress& address : mesh_->plan().addresses) {
-    add(mesh_->own_record().wishes().names, address);
-  }
-  for (const auto& [identity, standing] : mesh_->roster().all()) {
-    for (const Prefix& prefix : standing.prefixes) {
-      if (prefix.length == prefix.address.bits()) add(standing.decision.names, prefix.address);
-    }
-  }
-  if (entries == written_names_ && hosts_fault_.empty()) return;
-  const HostsFile hosts(setup_.config.hosts_file, setup_.place.interface);
-  const Status written = hosts.set(entries);
-  hosts_fault_ = written ? std::string() : written.error().what;
-  if (!written) log::error("mesh: " + hosts_fault_);
-  written_names_ = std::move(entries);
 }
 
 void NodeMesh::keep(const SignedRevocation& revocation) {

@@ -97,8 +97,9 @@ MeshStatus NodeMesh::status(const Moment& at) {
   status.nat_mapping = to_string(worst);
   status.faults = mesh.faults();
   for (const std::string& fault : names_->faults()) status.faults.push_back(fault);
-  for (const std::string& fault : {config_fault_, certificate_fault_, network_fault_, hosts_fault_,
-                                   files_->fault(), lan_ ? lan_->fault() : std::string()}) {
+  for (const std::string& fault :
+       {config_fault_, certificate_fault_, network_fault_, hosts_.fault(), files_->fault(),
+        lan_ ? lan_->fault() : std::string()}) {
     if (!fault.empty()) status.faults.push_back(fault);
   }
   for (const Member& member : members.all()) {

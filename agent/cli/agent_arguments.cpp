@@ -37,7 +37,8 @@ AgentArguments::AgentArguments(CLI::App& app, const char* footer)
       ->type_name("N")
       ->check(CLI::Range(std::uint32_t{1}, kMostPings).description(""));
   for (CLI::App* one : {resolve_app_, ping_app_}) {
-    one->add_option("--interface", interface_, "The mesh, by its interface (default: any)")
+    one->add_option("--interface", interface_,
+                    "The mesh, by its interface (default: any of this\nnetwork namespace)")
         ->type_name("IFNAME");
   }
 

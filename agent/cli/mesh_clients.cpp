@@ -8,6 +8,7 @@
 #include "agent/cli/agent_client.hpp"
 #include "agent/cli/status_client.hpp"
 #include "xdpmesh/addr.hpp"
+#include "xdpmesh/network_namespace.hpp"
 
 namespace xm {
 namespace {
@@ -79,6 +80,20 @@ Result<std::vector<MeshAnswer>> ask_meshes(const std::string& interface,
                                  : "the agent of " + interface + " is in no mesh"};
 }
 
+Result<std::vector<MeshAnswer>> ask_meshes_here(const std::string& interface,
+                                                const std::string& directory) {
+  auto meshes = ask_meshes(interface, directory);
+  if (!meshes || !interface.empty()) return meshes;
+  std::erase_if(*meshes, [here = network_namespace_inode()](const MeshAnswer& mesh) {
+    return mesh.report.network_namespace != here;
+  });
+  if (meshes->empty()) {
+    return Error{
+        "no running agent of this network namespace is in a mesh (elsewhere: --interface)"};
+  }
+  return meshes;
+}
+
 std::vector<const MemberReport*> members_called(const MeshReport& report, std::string_view text) {
   const std::string name = plain_name(text);
   std::vector<const MemberReport*> found;
@@ -127,7 +142,7 @@ int show_peers(const PeersCommand& command, const std::string& directory, const 
 
 int resolve_name(const ResolveCommand& command, const std::string& directory,
                  const Printer& print) {
-  const auto meshes = ask_meshes(command.interface, directory);
+  const auto meshes = ask_meshes_here(command.interface, directory);
   if (!meshes) return fail(print, meshes.error().what);
   std::vector<std::string> addresses;
   bool known = false;

@@ -23,6 +23,11 @@ struct MeshAnswer {
 [[nodiscard]] Result<std::vector<MeshAnswer>> ask_meshes(const std::string& interface,
                                                          const std::string& directory);
 
+// The same, but without a name only those of this network namespace: another's members are not to
+// be reached from here.
+[[nodiscard]] Result<std::vector<MeshAnswer>> ask_meshes_here(const std::string& interface,
+                                                              const std::string& directory);
+
 // The members, this node included, that a person may mean by a text: a name with or without
 // ".mesh", an address, an identity or its first 8 characters or more. Borrowed from the report.
 [[nodiscard]] std::vector<const MemberReport*> members_called(const MeshReport& report,

@@ -27,7 +27,7 @@ struct Target {
 };
 
 Result<Target> find_target(const PingCommand& command, const std::string& directory) {
-  const auto meshes = ask_meshes(command.interface, directory);
+  const auto meshes = ask_meshes_here(command.interface, directory);
   if (!meshes) return meshes.error();
   std::vector<Target> found;
   for (const MeshAnswer& mesh : meshes.value()) {

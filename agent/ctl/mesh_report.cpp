@@ -94,6 +94,7 @@ Result<std::optional<MeshReport>> mesh_report(std::string_view status) {
   if (!mesh.is_object() || mesh.empty()) return std::optional<MeshReport>();
   MeshReport report;
   report.interface = show(reply, "interface");
+  report.network_namespace = number_of(reply, "network_namespace");
   report.mesh = show(mesh, "name");
   report.state = show(mesh, "state");
   report.self.identity = show(mesh, "identity");

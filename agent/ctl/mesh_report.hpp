@@ -31,6 +31,7 @@ struct MemberReport {
 
 struct MeshReport {
   std::string interface;
+  std::uint64_t network_namespace = 0;  // its inode
   std::string mesh;
   std::string state;  // "alone", "joining", "joined"
   MemberReport self;  // of this node only what identifies it

@@ -20,8 +20,6 @@ namespace xm {
 struct HostsEntry {
   IpAddress address;
   std::string name;  // "alpha.mesh"
-
-  friend bool operator==(const HostsEntry&, const HostsEntry&) = default;
 };
 
 // `text` with the block of `interface` saying `entries`, where it was or at the end; without the

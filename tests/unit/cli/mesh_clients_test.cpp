@@ -99,6 +99,17 @@ TEST_CASE("resolve client: by name with and without .mesh, by address, by identi
   CHECK(lab.resolve("gate", "mesh0").exit_code == 0);
 }
 
+TEST_CASE("resolve client: asks the meshes of this network namespace, others by name") {
+  const test::TemporaryDirectory directory;
+  const test::LineServer far(directory / "mesh9@1.sock", test::mesh_status("mesh9", 1));
+  const Shown here = run(resolve_name, ResolveCommand{"gate", {}}, directory.path());
+  CHECK(here.exit_code == 1);
+  CHECK(here.err.find("no running agent of this network namespace is in a mesh") !=
+        std::string::npos);
+  CHECK(run(resolve_name, ResolveCommand{"gate", "mesh9"}, directory.path()).exit_code == 0);
+  CHECK(run(show_peers, PeersCommand{}, directory.path()).exit_code == 0);
+}
+
 TEST_CASE("resolve client: an unknown name is a failure with what is near") {
   Lab lab;
   for (const auto& [name, words] : std::vector<std::pair<std::string, std::string>>{

@@ -6,20 +6,24 @@
 #include <sys/socket.h>
 
 #include <atomic>
+#include <cstdint>
 #include <string>
 #include <thread>
 #include <utility>
 
 #include "agent/ctl/unix_listener.hpp"
 #include "xdpmesh/fd.hpp"
+#include "xdpmesh/network_namespace.hpp"
 
 namespace xm::test {
 
 // Of `interface`: this node "alpha", and the members "gate" (well), "web-1" (silent), and one
 // without a name.
-inline std::string mesh_status(const std::string& interface) {
-  return R"({"schema_version":1,"interface":")" + interface +
-         R"(","mesh":{"name":"home",)"
+inline std::string mesh_status(const std::string& interface,
+                               std::uint64_t network_namespace = network_namespace_inode()) {
+  return R"({"schema_version":1,"interface":")" + interface + R"(","network_namespace":)" +
+         std::to_string(network_namespace) +
+         R"(,"mesh":{"name":"home",)"
          R"("identity":"xm1alphaalphaalpha","names":["alpha"],)"
          R"("addresses":["100.64.0.1","fd00::1"],"state":"joined","faults":["clock is off"],)"
          R"("members":[)"

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
 #include <memory>
 #include <string>
 
@@ -203,6 +204,43 @@ TEST_CASE("node of a mesh: subnets that are granted become routes, as the config
   two.a.configure("mesh = \"lab\"\n[routes]\naccept_subnets = false\n");
   two.pass(1s);
   CHECK_FALSE(two.a.kernel->routes.contains(subnet));
+}
+
+TEST_CASE("node of a mesh: names are in the hosts file while it runs") {
+  Two two;
+  const std::string hosts = two.a.directory / "hosts";
+  const auto content = [&] {
+    std::ifstream file(hosts);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  std::ofstream(hosts) << "127.0.0.1 localhost\n";
+  two.a.trust(two.b, {{"gate"}, {}, {}});
+  two.a.configure("mesh = \"lab\"\nnames = [\"alpha\"]\nresolver.hosts_file = \"" + hosts + "\"\n");
+  two.b.configure("mesh = \"lab\"\nnames = [\"gate\"]\nseeds = [\"" + two.a.identity.to_string() +
+                  "@192.0.2.1:51820\"]\n");
+  two.start();
+  two.pass(5s);
+  const std::string told = content();
+  CAPTURE(told);
+  CHECK(told.starts_with("127.0.0.1 localhost\n# xdp-mesh wg0 begin\n"));
+  CHECK(told.find(two.a.inner().to_string() + " alpha.mesh\n") != std::string::npos);
+  CHECK(told.find(two.b.inner().to_string() + " gate.mesh\n") != std::string::npos);
+  CHECK(told.ends_with("# xdp-mesh wg0 end\n"));
+  CHECK(two.a.status().faults.empty());
+
+  two.a.configure("mesh = \"lab\"\nnames = [\"alpha\"]\n");
+  two.pass(2s);
+  CHECK(content() == "127.0.0.1 localhost\n");
+  two.a.configure("mesh = \"lab\"\nnames = [\"alpha\"]\nresolver.hosts_file = \"" +
+                  (two.a.directory / "none/hosts") + "\"\n");
+  two.pass(2s);
+  REQUIRE(two.a.status().faults.size() == 1);
+  CHECK(two.a.status().faults[0].find("names are not in") != std::string::npos);
+  two.a.configure("mesh = \"lab\"\nnames = [\"alpha\"]\nresolver.hosts_file = \"" + hosts + "\"\n");
+  two.pass(2s);
+  CHECK(content() == told);
+  two.a.mesh.reset();
+  CHECK(content() == "127.0.0.1 localhost\n");
 }
 
 TEST_CASE("node of a mesh: a static peer stands beside the members, comes and goes") {
