@@ -1,7 +1,6 @@
 #include "loader/interface_lock.hpp"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +17,14 @@ namespace {
 
 std::string lock_path(const std::string& run_directory, std::uint32_t ifindex) {
   return run_directory + "/" + name_in_namespace("attach-" + std::to_string(ifindex)) + ".lock";
+}
+
+// The whole file, for writing.
+struct flock whole_file() {
+  struct flock lock {};
+  lock.l_type = F_WRLCK;
+  lock.l_whence = SEEK_SET;
+  return lock;
 }
 
 // What the holder wrote; empty just after it has taken the lock.
@@ -53,9 +60,10 @@ Result<InterfaceLock> InterfaceLock::take(const std::string& run_directory, std:
   while (true) {
     Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
     if (!file) return errno_error("cannot open the lock " + path);
-    if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    struct flock lock = whole_file();
+    if (::fcntl(file.get(), F_OFD_SETLK, &lock) != 0) {
       if (errno == EINTR) continue;
-      if (errno == EWOULDBLOCK) return owned(name, file.get());
+      if (errno == EAGAIN || errno == EACCES) return owned(name, file.get());
       return errno_error("cannot lock " + path);
     }
     if (!is_current(file.get(), path)) continue;
@@ -70,7 +78,8 @@ Result<InterfaceLock> InterfaceLock::take(const std::string& run_directory, std:
 
 std::string InterfaceLock::owner(const std::string& run_directory, std::uint32_t ifindex) {
   const Fd file(::open(lock_path(run_directory, ifindex).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file || ::flock(file.get(), LOCK_SH | LOCK_NB) == 0 || errno != EWOULDBLOCK) return {};
+  struct flock lock = whole_file();
+  if (!file || ::fcntl(file.get(), F_OFD_GETLK, &lock) != 0 || lock.l_type == F_UNLCK) return {};
   const std::string process = written_owner(file.get());
   return process.empty() ? "unknown" : process;
 }

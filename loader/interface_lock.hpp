@@ -1,4 +1,5 @@
-// Who owns an interface: a lock on a file, which goes with the process that holds it (flock(2)).
+// Who owns an interface: a lock on a file, which goes with the process that holds it (an open file
+// description lock, fcntl(2)).
 //
 // The file is RUN/attach-IFINDEX.lock, outside the initial network namespace
 // RUN/attach-IFINDEX@INODE.lock: an interface may be renamed. It holds the owner's process id.
@@ -19,7 +20,8 @@ class InterfaceLock {
   [[nodiscard]] static Result<InterfaceLock> take(const std::string& run_directory,
                                                   std::uint32_t ifindex, const std::string& name);
 
-  // The process that owns the interface now; empty when none does.
+  // The process that owns the interface now; empty when none does. Only asks: nobody who takes the
+  // lock meanwhile is refused for it.
   [[nodiscard]] static std::string owner(const std::string& run_directory, std::uint32_t ifindex);
 
   InterfaceLock(InterfaceLock&&) noexcept = default;
