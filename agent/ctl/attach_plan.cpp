@@ -216,7 +216,8 @@ std::string queues_text(const InterfaceFacts& interface) {
   if (interface.most_channels) {
     const ChannelCounts& most = *interface.most_channels;
     text += ", at most " + std::to_string(std::max(most.combined + most.receive, 1U)) +
-            " (`ethtool -L " + interface.name + "`)";
+            " (`ethtool -L " + interface.name +
+            "`; newer kernels refuse fewer while AF_XDP sockets are bound: detach first)";
   }
   return text;
 }
