@@ -115,7 +115,8 @@ Status Node::start_workers() {
                                   .buffers = std::make_unique<UdpReceiveBuffers>(),
                                   .io = std::move(*io),
                                   .handoff = handoff_.get(),
-                                  .reads_tun = id < tun_.queue_count()},
+                                  .reads_tun = id < tun_.queue_count(),
+                                  .gather_clock = &clock_},
                                  [this] { wake_->ring(); });
     if (!worker) return worker.error();
     workers.push_back(worker->get());

@@ -1,6 +1,7 @@
 #include "agent/path/worker.hpp"
 
 #include <sched.h>
+#include <sys/prctl.h>
 
 #include <ctime>
 #include <utility>
@@ -25,6 +26,10 @@ constexpr Duration kHeartbeatInterval = 200ms;
 void store_heartbeat(xm_queue& queue, std::uint64_t nanoseconds) {
   std::atomic_ref<__u64>(queue.heartbeat).store(nanoseconds, std::memory_order_relaxed);
 }
+
+// The kernel may end a sleep so much later than asked for, to spare wake-ups: half of Gather's
+// longest unless told otherwise.
+constexpr unsigned long kTimerSlackNanoseconds = 5'000;
 
 // A woken worker does not interrupt the program that woke it in the middle of its sending: it runs
 // as soon as that blocks, on the same processor, and finds more than one packet. Everything else of
@@ -83,26 +88,41 @@ void Worker::stop() {
 
 void Worker::run() {
   let_senders_finish();
+  (void)prctl(PR_SET_TIMERSLACK, kTimerSlackNanoseconds);
   parts_.io->begin();
   bell_->arm();
   obey_commands();  // those given before this thread could hear the bell
   while (!stopping_.load(std::memory_order_relaxed)) {
     beat();
-    for (const PathIo::Token token : wait()) {
-      if (token == PathIo::kBell) {
-        bell_->disarm();
-        bell_->arm();  // before the queue is looked at, so that no later command is missed
-        obey_commands();
-      } else if (token == PathIo::kTun) {
-        serve_tun();
-      } else if (const auto found = sockets_.find(token); found != sockets_.end()) {
-        serve_socket(*found->second.receiver);
-      }
-    }
+    serve(wait());
   }
   obey_commands();  // somebody may wait for a socket
   for (xm_queue* const queue : queues_) store_heartbeat(*queue, 0);
   parts_.io->end();
+}
+
+void Worker::serve(std::span<const PathIo::Token> ready) {
+  Turn turn;
+  for (const PathIo::Token token : ready) {
+    if (token == PathIo::kBell) {
+      bell_->disarm();
+      bell_->arm();  // before the queue is looked at, so that no later command is missed
+      obey_commands();
+    } else if (token == PathIo::kTun) {
+      turn.goes_on = true;
+      serve_tun();
+    } else if (const auto found = sockets_.find(token); found != sockets_.end()) {
+      serve_socket(*found->second.receiver, turn);
+    }
+  }
+  if (turn.datagrams > 0 && parts_.gather_clock != nullptr) let_gather(turn);
+}
+
+void Worker::let_gather(const Turn& turn) {
+  gather_.note(parts_.gather_clock->now(), turn.datagrams);
+  if (turn.goes_on) return;
+  const timespec pause{0, static_cast<long>(gather_.pause().count())};
+  if (pause.tv_nsec > 0) (void)nanosleep(&pause, nullptr);
 }
 
 // Any turn of this loop is short: what takes long (a full send queue) is bounded by tens of
@@ -139,12 +159,13 @@ void Worker::serve_tun() {
   }
 }
 
-void Worker::serve_socket(DatagramReceiver& socket) {
+void Worker::serve_socket(DatagramReceiver& socket, Turn& turn) {
   // What is held in the buffers goes beyond the turn: nothing would wake us for it.
   for (int i = 0; i < kBatchesPerTurn || rx_.holds_rest(); ++i) {
-    rx_.run(socket);
+    turn.datagrams += rx_.run(socket);
     if (!rx_.more()) return;
   }
+  turn.goes_on = true;
 }
 
 Duration Worker::cpu_time() const {

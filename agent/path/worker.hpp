@@ -11,6 +11,7 @@
 #include "agent/io/path_io.hpp"
 #include "agent/io/poller.hpp"
 #include "agent/path/context.hpp"
+#include "agent/path/gather.hpp"
 #include "agent/path/handoff.hpp"
 #include "agent/path/rx.hpp"
 #include "agent/path/tx.hpp"
@@ -27,6 +28,8 @@ struct WorkerParts {
   std::unique_ptr<PathIo> io;  // with the TUN queue that is written to
   Handoff* handoff = nullptr;  // outlives the worker; null: it never shares its batches
   bool reads_tun = true;       // false where the device has fewer queues than there are workers
+  // Outlives the worker; null: it never waits for packets to gather (gather.hpp).
+  const Clock* gather_clock = nullptr;
 };
 
 // Thread: constructed, started, stopped and given sockets by the control thread.
@@ -79,12 +82,20 @@ class Worker {
     xm_queue* queue;  // null: no AF_XDP socket
   };
 
+  // What came of one look at what is ready.
+  struct Turn {
+    std::size_t datagrams = 0;
+    bool goes_on = false;  // a socket has more, or there is something to send
+  };
+
   Worker(const PathContext& context, WorkerParts parts, std::function<void()> wake_control,
          std::unique_ptr<WakeUp> bell);
 
   void run();
+  void serve(std::span<const PathIo::Token> ready);
   void serve_tun();
-  void serve_socket(DatagramReceiver& socket);
+  void serve_socket(DatagramReceiver& socket, Turn& turn);
+  void let_gather(const Turn& turn);
   std::uint64_t command(Command command);
   void obey_commands();
   void obey(const Command& command);
@@ -105,6 +116,7 @@ class Worker {
   std::unique_ptr<HandoffEngine> handoff_;
   Rx rx_;
   Tx tx_;
+  Gather gather_;
   std::unordered_map<PathIo::Token, Receiving> sockets_;
   std::vector<xm_queue*> queues_;  // those that get our heartbeat
   PathIo::Token next_token_ = PathIo::kFirstSocket;
