@@ -82,8 +82,14 @@ void PacedSender::prepare(std::span<const PathWorkload::Packet> segments) {
   }
 }
 
-void PacedSender::send(std::uint64_t rate, std::uint32_t receiver_index) {
+void PacedSender::send_data(std::uint64_t rate, std::uint32_t receiver_index) {
   receiver_index_.store(receiver_index, std::memory_order_relaxed);
+  wants_initiations_.store(false, std::memory_order_relaxed);
+  rate_.store(rate, std::memory_order_release);
+}
+
+void PacedSender::send_initiations(std::uint64_t rate) {
+  wants_initiations_.store(true, std::memory_order_relaxed);
   rate_.store(rate, std::memory_order_release);
 }
 
@@ -120,13 +126,9 @@ std::size_t PacedSender::due(std::uint64_t rate) {
 
 void PacedSender::send_burst(std::size_t count) {
   const std::uint32_t index = receiver_index_.load(std::memory_order_relaxed);
+  const bool initiations = wants_initiations_.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < count; ++i) {
-    std::vector<std::uint8_t>& message = messages_[next_message_];
-    next_message_ = (next_message_ + 1) % messages_.size();
-    auto& header = *reinterpret_cast<MessageDataHeader*>(message.data());
-    store_le32(header.receiver_index, index);
-    store_le64(header.counter, counter_++);
-    payloads_[i] = {message.data(), message.size()};
+    payloads_[i] = initiations ? next_initiation() : next_data(index);
   }
   const int sent = sendmmsg(socket_.get(), headers_.data(), static_cast<unsigned>(count), 0);
   sent_since_ += count;  // what was refused is not made up for, either
@@ -134,6 +136,22 @@ void PacedSender::send_burst(std::size_t count) {
     sent_.store(sent_.load(std::memory_order_relaxed) + static_cast<std::uint64_t>(sent),
                 std::memory_order_relaxed);
   }
+}
+
+iovec PacedSender::next_data(std::uint32_t receiver_index) {
+  std::vector<std::uint8_t>& message = messages_[next_message_];
+  next_message_ = (next_message_ + 1) % messages_.size();
+  auto& header = *reinterpret_cast<MessageDataHeader*>(message.data());
+  store_le32(header.receiver_index, receiver_index);
+  store_le64(header.counter, counter_++);
+  return {message.data(), message.size()};
+}
+
+iovec PacedSender::next_initiation() {
+  MessageInitiation& message = initiations_[counter_ % kBurst];
+  store_le32(message.type, static_cast<std::uint32_t>(MessageType::initiation));
+  store_le64(message.ephemeral, counter_++);
+  return {&message, sizeof message};
 }
 
 }  // namespace xm::bench

@@ -6,7 +6,6 @@
 // either case: it decides which way a packet goes.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -17,14 +16,10 @@
 
 namespace xm {
 
-enum class ReceiveLoad : std::uint8_t {
-  steady_150,  // thousands of packets a second
-  steady_400,
-  saturated,  // as many as the sender can
-  flood,      // 400,000 a second whose receiver index nobody knows
-};
-inline constexpr std::array kReceiveLoads{ReceiveLoad::steady_150, ReceiveLoad::steady_400,
-                                          ReceiveLoad::saturated, ReceiveLoad::flood};
+// Nothing of it is delivered.
+[[nodiscard]] constexpr bool is_flood(ReceiveLoad load) {
+  return load == ReceiveLoad::unknown_index || load == ReceiveLoad::wrong_mac1;
+}
 
 // One load with NAPI GRO off or on, by both ways.
 struct ReceiveRow {
@@ -40,6 +35,8 @@ struct ReceiveRow {
   bool gro = false;
   Way socket;
   Way xdp;
+  // Of a flood: the time of a packet that an XDP program drops without looking at it.
+  Figure floor;
 
   // Of a saturated load: of rates; of the others: of the time. AF_XDP to socket.
   [[nodiscard]] double ratio() const;
@@ -55,6 +52,8 @@ struct ReceiveReport {
   std::uint32_t size = 0;          // bytes of UDP payload inside the tunnel
   std::uint32_t milliseconds = 0;  // a measurement
   std::uint32_t rounds = 0;        // that were finished
+  std::uint32_t moderation_microseconds = 0;
+  std::uint32_t busy_poll_microseconds = 0;
   bool interrupted = false;
   std::vector<ReceiveRow> rows;
 };

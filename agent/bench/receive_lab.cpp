@@ -30,6 +30,7 @@ constexpr const char* kInterface = "u0";
 constexpr const char* kRunDirectory = "/run/xdp-mesh";
 constexpr std::uint32_t kSlot = 0;
 constexpr std::uint32_t kQueue = 0;
+constexpr PublicKey kOwnKey{9};  // any: handshakes with it are not looked at further than mac1
 
 // What the loader leaves in files goes with this thread, and /sys shows the network that it is in.
 Status enter(int network) {
@@ -65,13 +66,12 @@ Status interface_request(unsigned long number, ifreq& request, const char* what)
   return errno_error(what);
 }
 
-// The one thread that was not there before.
-std::optional<pid_t> new_thread(const std::set<pid_t>& before, const std::set<pid_t>& now) {
+// The threads that were not there before.
+std::vector<pid_t> new_threads(const std::set<pid_t>& before, const std::set<pid_t>& now) {
   std::vector<pid_t> added;
   std::set_difference(now.begin(), now.end(), before.begin(), before.end(),
                       std::back_inserter(added));
-  if (added.size() != 1) return std::nullopt;
-  return added.front();
+  return added;
 }
 
 }  // namespace
@@ -83,17 +83,20 @@ void ReceiveLab::NoEncryption::open(const Key& /*key*/, std::span<AeadJob> jobs)
   for (AeadJob& job : jobs) job.ok = true;
 }
 
-Result<std::unique_ptr<ReceiveLab>> ReceiveLab::make(const Lab& lab, int cpu) {
+Result<std::unique_ptr<ReceiveLab>> ReceiveLab::make(const Lab& lab, int cpu,
+                                                     const ReceiveBenchOptions& options) {
   if (Status entered = enter(lab.network_namespace(End::b)); !entered) return entered.error();
-  std::unique_ptr<ReceiveLab> made(new ReceiveLab(cpu));
+  std::unique_ptr<ReceiveLab> made(new ReceiveLab(cpu, options));
   Status done = made->attach();
   if (done) done = made->open_sockets();
   if (done) done = made->thread_napi();
+  if (done) done = made->moderate();
   if (!done) return done.error();
   return made;
 }
 
 ReceiveLab::~ReceiveLab() {
+  handshakes_.reset();  // it takes from the worker's port
   worker_.reset();
   if (attachment_) (void)attachment_->detach();  // it would go with the interface
 }
@@ -114,6 +117,9 @@ Status ReceiveLab::attach() {
   Result<Attachment> attached = Attachment::attach(*maps_, options, report);
   if (!attached) return attached.error();
   attachment_.emplace(std::move(attached).value());
+  Result<DropAll> drop_all = DropAll::load();
+  if (!drop_all) return drop_all.error();
+  drop_all_.emplace(std::move(drop_all).value());
   return {};
 }
 
@@ -124,6 +130,7 @@ Status ReceiveLab::open_sockets() {
   XskOptions options;
   options.interface_index = attachment_->ifindex();
   options.queue = kQueue;
+  options.busy_poll = options_.busy_poll_microseconds;
   auto xsk = XskSocket::create(options);
   if (!xsk) return xsk.error();
   xsk_ = std::move(xsk).value();
@@ -134,13 +141,23 @@ Status ReceiveLab::thread_napi() {
   const std::set<pid_t> before = napi_threads(kInterface);
   const std::string file = std::string("/sys/class/net/") + kInterface + "/threaded";
   if (Status written = write_file(file, "1"); !written) return written.error();
-  const auto thread = new_thread(before, napi_threads(kInterface));
-  if (!thread) {
+  const std::vector<pid_t> added = new_threads(before, napi_threads(kInterface));
+  if (added.size() != 1) {
     return Error{"the kernel's thread for " + std::string(kInterface) +
                  " is not to be seen: run the bench in the machine's own PID namespace"};
   }
-  napi_thread_ = *thread;
+  napi_thread_ = added.front();
   return bind_to(napi_thread_, cpu_, "the interface's NAPI thread");
+}
+
+// Documentation/networking/napi.rst, "Software IRQ coalescing".
+Status ReceiveLab::moderate() const {
+  if (options_.moderation_microseconds == 0) return {};
+  const std::string directory = std::string("/sys/class/net/") + kInterface + "/";
+  const std::string nanoseconds = std::to_string(options_.moderation_microseconds * 1000);
+  Status done = write_file(directory + "napi_defer_hard_irqs", "1");
+  if (done) done = write_file(directory + "gro_flush_timeout", nanoseconds);
+  return done;
 }
 
 Status ReceiveLab::start(const Endpoint& from) {
@@ -149,6 +166,9 @@ Status ReceiveLab::start(const Endpoint& from) {
   world_.path.interface_index = attachment_->ifindex();
   if (Status done = configure(); !done) return done;
 
+  auto handshakes = HandshakeSink::create(kOwnKey);
+  if (!handshakes) return handshakes.error();
+  handshakes_ = std::move(handshakes).value();
   auto io = SyscallIo::create(world_.tun);
   if (!io) return io.error();
   WorkerParts parts;
@@ -156,17 +176,26 @@ Status ReceiveLab::start(const Endpoint& from) {
   parts.buffers = std::make_unique<UdpReceiveBuffers>();
   parts.io = std::move(io).value();
   parts.reads_tun = false;
-  auto worker = Worker::create(world_.context, std::move(parts), [] {});
+  parts.gather_clock = &clock_;
+  auto worker = Worker::create(world_.context, std::move(parts),
+                               [sink = handshakes_.get()] { sink->ring(); });
   if (!worker) return worker.error();
   worker_ = std::move(worker).value();
+  return start_threads();
+}
+
+Status ReceiveLab::start_threads() {
   const std::set<pid_t> before = own_threads();
   worker_->start();
+  handshakes_->start(worker_->port());
   worker_->add_socket(*listeners_->v4());
   worker_->add_socket(*xsk_);
-  const auto thread = new_thread(before, own_threads());
-  if (!thread) return Error{"cannot tell which thread the worker is"};
-  worker_thread_ = *thread;
-  return bind_to(worker_thread_, cpu_, "the worker");
+  threads_ = new_threads(before, own_threads());
+  if (threads_.size() != 2) return Error{"cannot tell which threads are the receiver's"};
+  for (const pid_t thread : threads_) {
+    if (Status bound = bind_to(thread, cpu_, "the worker"); !bound) return bound;
+  }
+  return {};
 }
 
 Status ReceiveLab::configure() {
@@ -186,7 +215,11 @@ Status ReceiveLab::configure() {
   config.largest_frame = xsk_->largest_frame();
   config.ports[0] = listeners_->port();
   config.port_count = 1;
-  take(ReceiveWay::socket);
+  const Blake2sChaining chaining = mac1_chaining(kOwnKey);
+  std::copy(chaining.begin(), chaining.end(), config.mac1[0].chaining);
+  config.mac1[0].port = listeners_->port();
+  config.mac1_count = 1;
+  if (done = take(ReceiveWay::socket); !done) return done;
   beat();
   __atomic_store_n(&config.abi_version, XM_ABI_VERSION, __ATOMIC_RELEASE);
   return {};
@@ -199,9 +232,20 @@ Status ReceiveLab::set_gro(bool on) const {
   return interface_request(SIOCETHTOOL, request, "cannot switch the receiver's GRO");
 }
 
-void ReceiveLab::take(ReceiveWay way) {
-  const std::uint32_t flags = way == ReceiveWay::xdp ? XM_FLAG_REDIRECT : XM_FLAG_UNPUBLISHED;
+Status ReceiveLab::take(ReceiveWay way) {
+  const std::uint32_t flags =
+      way == ReceiveWay::xdp ? XM_FLAG_REDIRECT | XM_FLAG_CHECK_MAC1 : XM_FLAG_UNPUBLISHED;
   __atomic_store_n(&attachment_->program().config().flags, flags, __ATOMIC_RELAXED);
+  return swap_program(way == ReceiveWay::floor);
+}
+
+Status ReceiveLab::swap_program(bool floor) {
+  if (floor == at_floor_) return {};
+  const std::uint32_t link = report().link_id;
+  Status swapped = floor ? drop_all_->take_place(link)
+                         : DropAll::give_back(link, attachment_->program().program_fd());
+  if (swapped) at_floor_ = floor;
+  return swapped;
 }
 
 void ReceiveLab::beat() {
@@ -216,8 +260,8 @@ Result<ReceiveCount> ReceiveLab::count() const {
   const auto verdicts = attachment_->program().verdicts();
   if (!verdicts) return verdicts.error();
   const auto napi = thread_nanoseconds(napi_thread_);
-  const auto worker = thread_nanoseconds(worker_thread_);
-  if (!napi || !worker) {
+  const auto threads = thread_time();
+  if (!napi || !threads) {
     return Error{"the kernel does not count threads' time: expected /proc/PID/schedstat"};
   }
   const auto of = [&](xm_verdict verdict) { return verdicts.value()[verdict].packets; };
@@ -225,10 +269,22 @@ Result<ReceiveCount> ReceiveLab::count() const {
       .delivered = worker_->counters().delivered_packets.value(),
       .batches = worker_->counters().receive_batches.value(),
       .napi_nanoseconds = *napi,
-      .worker_nanoseconds = *worker,
+      .worker_nanoseconds = *threads,
       .redirected = of(XM_VERDICT_redirect),
-      .passed = of(XM_VERDICT_pass_socket_chosen) + of(XM_VERDICT_pass_unknown_index),
-      .dropped = of(XM_VERDICT_drop_unknown_index)};
+      .passed = of(XM_VERDICT_pass_socket_chosen) + of(XM_VERDICT_pass_unknown_index) +
+                of(XM_VERDICT_pass_handshake_unchecked),
+      .dropped =
+          of(XM_VERDICT_drop_unknown_index) + of(XM_VERDICT_drop_bad_mac1) + drop_all_->dropped()};
+}
+
+std::optional<std::uint64_t> ReceiveLab::thread_time() const {
+  std::uint64_t sum = 0;
+  for (const pid_t thread : threads_) {
+    const auto time = thread_nanoseconds(thread);
+    if (!time) return std::nullopt;
+    sum += *time;
+  }
+  return sum;
 }
 
 }  // namespace xm::bench

@@ -15,22 +15,10 @@ std::string load_name(ReceiveLoad load) {
       return "400 kpps, ns a packet";
     case ReceiveLoad::saturated:
       return "saturated, kpps";
-    case ReceiveLoad::flood:
+    case ReceiveLoad::unknown_index:
       return "unknown index, ns a packet";
-  }
-  return "";
-}
-
-const char* json_name(ReceiveLoad load) {
-  switch (load) {
-    case ReceiveLoad::steady_150:
-      return "steady_150";
-    case ReceiveLoad::steady_400:
-      return "steady_400";
-    case ReceiveLoad::saturated:
-      return "saturated";
-    case ReceiveLoad::flood:
-      return "unknown_index";
+    case ReceiveLoad::wrong_mac1:
+      return "wrong mac1, ns a packet";
   }
   return "";
 }
@@ -49,8 +37,10 @@ std::string line(const std::string& gro, const std::string& load, const std::str
          pad_left(ratio, 8) + "  " + target + "\n";
 }
 
-// What did not arrive of a steady load is said: figures of different loads do not compare.
-std::string losses(const ReceiveRow& row) {
+// What did not arrive of a steady load is said: figures of different loads do not compare. Of a
+// flood, what no program could go below.
+std::string remarks(const ReceiveRow& row) {
+  if (is_flood(row.load)) return ", dropped unseen " + figure_text(row.floor);
   if (row.load != ReceiveLoad::steady_150 && row.load != ReceiveLoad::steady_400) return "";
   std::string text;
   for (const auto& [name, way] :
@@ -76,12 +66,19 @@ std::string receive_report_text(const ReceiveReport& report) {
                      std::to_string(report.size) + " B inside; no encryption, no TUN device\n" +
                      std::to_string(report.rounds) + " rounds of " +
                      decimal(report.milliseconds / 1e3, 1) + " s; median (10th-90th percentile)\n";
+  if (report.moderation_microseconds != 0) {
+    text += "wake-ups of the receiving kernel held back by " +
+            std::to_string(report.moderation_microseconds) + " us\n";
+  }
+  if (report.busy_poll_microseconds != 0) {
+    text += "AF_XDP busy-polls by " + std::to_string(report.busy_poll_microseconds) + " us\n";
+  }
   text += line("GRO", "load", "socket", "AF_XDP", "ratio", "target");
   for (const ReceiveRow& row : report.rows) {
     const std::string target = std::string(row.bound_is_least() ? ">= " : "<= ") +
                                decimal(row.bound(), 2) + (row.met() ? " met" : " MISSED");
     text += line(row.gro ? "on" : "off", load_name(row.load), shown(row, row.socket),
-                 shown(row, row.xdp), decimal(row.ratio(), 2), target + losses(row));
+                 shown(row, row.xdp), decimal(row.ratio(), 2), target + remarks(row));
   }
   if (report.interrupted) text += "  interrupted\n";
   return text;
@@ -90,20 +87,25 @@ std::string receive_report_text(const ReceiveReport& report) {
 std::string receive_report_json(const ReceiveReport& report) {
   Json rows = Json::array();
   for (const ReceiveRow& row : report.rows) {
-    rows.push_back({{"load", json_name(row.load)},
+    const Json floor = is_flood(row.load) ? xm::to_json(row.floor) : Json(nullptr);
+    rows.push_back({{"load", receive_load_name(row.load)},
                     {"napi_gro", row.gro},
                     {"socket", to_json(row.socket)},
                     {"af_xdp", to_json(row.xdp)},
+                    {"dropped_unseen_nanoseconds_per_packet", floor},
                     {"ratio", row.ratio()},
                     {"target", row.bound()},
                     {"target_is", row.bound_is_least() ? "at_least" : "at_most"},
                     {"met", row.met()}});
   }
-  return to_line(report_head("receive"), {{"size", report.size},
-                                          {"milliseconds", report.milliseconds},
-                                          {"rounds", report.rounds},
-                                          {"interrupted", report.interrupted},
-                                          {"rows", rows}});
+  return to_line(report_head("receive"),
+                 {{"size", report.size},
+                  {"milliseconds", report.milliseconds},
+                  {"rounds", report.rounds},
+                  {"moderation_microseconds", report.moderation_microseconds},
+                  {"busy_poll_microseconds", report.busy_poll_microseconds},
+                  {"interrupted", report.interrupted},
+                  {"rows", rows}});
 }
 
 }  // namespace xm

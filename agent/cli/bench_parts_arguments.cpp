@@ -19,6 +19,14 @@ std::vector<std::string> stage_names() {
   return names;
 }
 
+std::vector<std::string> load_names() {
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < kReceiveLoads; ++i) {
+    names.emplace_back(receive_load_name(static_cast<ReceiveLoad>(i)));
+  }
+  return names;
+}
+
 std::string joined(const std::vector<std::string>& words) {
   std::string text;
   for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
@@ -103,6 +111,27 @@ BenchPartsArguments::BenchPartsArguments(CLI::App& bench)
                    "Bytes of UDP payload inside the tunnel, 1 to 1392\n(default: 512)")
       ->type_name("BYTES")
       ->check(range(1, kMaxBenchPayload));
+  receive_app_
+      ->add_option("--loads", loads_,
+                   "Only these, separated by commas:\nsteady_150 steady_400 saturated\n"
+                   "unknown_index wrong_mac1")
+      ->type_name("NAME,...")
+      ->delimiter(',')
+      ->check(one_of(load_names()));
+  receive_app_->add_option("--gro", gro_, "Only with the receiver's NAPI GRO on, or off")
+      ->type_name("on|off")
+      ->check(one_of({"on", "off"}));
+  receive_app_
+      ->add_option("--moderation", receive_.moderation_microseconds,
+                   "Hold back the receiver's wake-ups as a network card\ndoes its interrupts, 1 to "
+                   "1000 (default: not)")
+      ->type_name("US")
+      ->check(range(1, 1000));
+  receive_app_
+      ->add_option("--busy-poll", receive_.busy_poll_microseconds,
+                   "Of the AF_XDP socket, as with attach, 1 to 1000\n(default: off)")
+      ->type_name("US")
+      ->check(range(1, 1000));
   receive_app_->add_option("--json", receive_.json, kJsonHelp)->type_name("FILE");
 }
 
@@ -125,6 +154,15 @@ PathBenchOptions BenchPartsArguments::path() const {
   path.stage = parse_path_stage(stage_);
   path.aead = parse_aead_name(path_engine_);
   return path;
+}
+
+ReceiveBenchOptions BenchPartsArguments::receive() const {
+  ReceiveBenchOptions receive = receive_;
+  for (const std::string& name : loads_) {
+    if (const auto load = parse_receive_load(name)) receive.loads.push_back(*load);
+  }
+  if (!gro_.empty()) receive.gro = gro_ == "on";
+  return receive;
 }
 
 }  // namespace xm

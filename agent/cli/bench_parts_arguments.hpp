@@ -4,6 +4,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "agent/ctl/bench_parts_options.hpp"
 
@@ -22,7 +23,7 @@ class BenchPartsArguments {
   [[nodiscard]] bool parsed_receive() const;
   [[nodiscard]] AeadBenchOptions aead() const { return aead_; }
   [[nodiscard]] PathBenchOptions path() const;
-  [[nodiscard]] ReceiveBenchOptions receive() const { return receive_; }
+  [[nodiscard]] ReceiveBenchOptions receive() const;
 
  private:
   CLI::App* aead_app_;
@@ -35,6 +36,8 @@ class BenchPartsArguments {
   std::uint32_t peers_ = 0;  // the same
   std::string stage_;        // judged by the parser
   std::string path_engine_;  // by the parser, too
+  std::vector<std::string> loads_;
+  std::string gro_;  // empty: not given
 };
 
 }  // namespace xm

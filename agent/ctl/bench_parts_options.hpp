@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/crypto/aead.hpp"
@@ -52,8 +53,28 @@ struct PathBenchOptions {
   std::string json;                    // as above
 };
 
+// What comes in, packets one by one.
+enum class ReceiveLoad : std::uint8_t {
+  steady_150,  // data, thousands of packets a second
+  steady_400,
+  saturated,      // data, as many as the sender can
+  unknown_index,  // 400,000 a second whose receiver index nobody knows
+  wrong_mac1,     // 400,000 handshake initiations a second for somebody else's key
+};
+inline constexpr std::size_t kReceiveLoads = 5;
+
+// "steady_150", and so on.
+[[nodiscard]] std::string_view receive_load_name(ReceiveLoad load);
+[[nodiscard]] std::optional<ReceiveLoad> parse_receive_load(std::string_view name);
+
 struct ReceiveBenchOptions {
-  std::uint32_t milliseconds = 1000;  // a measurement
+  std::vector<ReceiveLoad> loads;  // empty: all
+  // As a network card holds back its interrupts: the kernel looks at the receiver's interface again
+  // after so long instead of being woken by each packet. 0: a packet, a wake-up.
+  std::uint32_t moderation_microseconds = 0;
+  std::uint32_t busy_poll_microseconds = 0;  // of the AF_XDP socket; 0: off
+  std::optional<bool> gro;                   // the receiver's NAPI GRO; none: off, then on
+  std::uint32_t milliseconds = 1000;         // a measurement
   std::uint32_t rounds = 5;
   std::uint32_t size = 512;  // bytes of UDP payload inside the tunnel, at most kMaxBenchPayload
   std::string json;          // as above

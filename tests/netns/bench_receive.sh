@@ -16,14 +16,14 @@ BEFORE=$(traces)
   if grep -q "PID namespace" "$TMP/err"; then skip "$(cat "$TMP/err")"; fi
   fail "bench receive: $(cat "$TMP/err")"
 }
-[[ $(jq '.rows | length' "$TMP/json") == 8 ]] || fail "not every load was measured: $(cat "$TMP/json")"
+[[ $(jq '.rows | length' "$TMP/json") == 10 ]] || fail "not every load was measured: $(cat "$TMP/json")"
 jq -e '.bench == "receive" and .rounds == 1 and
   all(.rows[]; .socket.cpu_nanoseconds_per_packet.median > 0 and
                .af_xdp.cpu_nanoseconds_per_packet.median > 0) and
-  all(.rows[] | select(.load != "unknown_index");
+  all(.rows[] | select(.dropped_unseen_nanoseconds_per_packet == null);
       .socket.delivered_per_second.median > 0 and .af_xdp.delivered_per_second.median > 0) and
-  all(.rows[] | select(.load == "unknown_index");
-      .socket.delivered_per_second.median == 0 and .af_xdp.delivered_per_second.median == 0)' \
+  all(.rows[] | select(.load == "unknown_index" or .load == "wrong_mac1");
+      .dropped_unseen_nanoseconds_per_packet.median > 0 and .socket.delivered_per_second.median == 0 and .af_xdp.delivered_per_second.median == 0)' \
   "$TMP/json" >/dev/null || fail "a figure is missing: $(cat "$TMP/json")"
 grep -q "saturated" "$TMP/out" || fail "no table: $(cat "$TMP/out")"
 ok "every load is measured both ways, with NAPI GRO off and on"

@@ -7,19 +7,24 @@
 namespace xm {
 namespace {
 
+Figure exactly(double value) {
+  return {value, value, value};
+}
+
 ReceiveRow::Way way_of(double nanoseconds, double rate, double offered) {
-  const auto exactly = [](double value) { return Figure{value, value, value}; };
   return {exactly(nanoseconds), exactly(nanoseconds / 2), exactly(rate), exactly(offered),
           exactly(8)};
 }
 
 ReceiveReport sample() {
-  ReceiveReport report{512, 500, 3, false, {}};
+  ReceiveReport report{512, 500, 3, 20, 0, false, {}};
   report.rows = {
-      {ReceiveLoad::steady_150, false, way_of(2000, 150'000, 150'000), way_of(1400, 150e3, 150e3)},
-      {ReceiveLoad::steady_400, true, way_of(1000, 300'000, 400'000), way_of(900, 400e3, 400e3)},
-      {ReceiveLoad::saturated, false, way_of(900, 700'000, 900'000), way_of(800, 980e3, 990e3)},
-      {ReceiveLoad::flood, true, way_of(1000, 0, 400'000), way_of(150, 0, 400e3)},
+      {ReceiveLoad::steady_150, false, way_of(2000, 150e3, 150e3), way_of(1400, 150e3, 150e3), {}},
+      {ReceiveLoad::steady_400, true, way_of(1000, 300e3, 400e3), way_of(900, 400e3, 400e3), {}},
+      {ReceiveLoad::saturated, false, way_of(900, 700e3, 900e3), way_of(800, 980e3, 990e3), {}},
+      {ReceiveLoad::unknown_index, true, way_of(1000, 0, 400e3), way_of(150, 0, 400e3),
+       exactly(140)},
+      {ReceiveLoad::wrong_mac1, false, way_of(2000, 0, 400e3), way_of(600, 0, 400e3), exactly(130)},
   };
   return report;
 }
@@ -36,16 +41,21 @@ TEST_CASE("bench receive: a steady load is judged by time, a saturated one by pa
   CHECK(report.rows[2].met());
   CHECK(report.rows[3].ratio() == doctest::Approx(0.15));
   CHECK(report.rows[3].met());
+  CHECK(report.rows[4].ratio() == doctest::Approx(0.3));
+  CHECK_FALSE(report.rows[4].met());
 }
 
 TEST_CASE("bench receive: the table says what is missed, and what did not arrive") {
   const std::string text = receive_report_text(sample());
-  for (const char* words : {"512 B inside", "3 rounds of 0.5 s", "150 kpps", "1400 (1400-1400)",
-                            "0.70  <= 0.75 met\n", "0.90  <= 0.85 MISSED, socket lost 25 %\n",
-                            "700 (700-700)", "1.40  >= 1.30 met\n", "unknown index"}) {
+  for (const char* words :
+       {"512 B inside", "3 rounds of 0.5 s", "150 kpps", "1400 (1400-1400)", "0.70  <= 0.75 met\n",
+        "0.90  <= 0.85 MISSED, socket lost 25 %\n", "700 (700-700)", "1.40  >= 1.30 met\n",
+        "unknown index", "0.15  <= 0.20 met, dropped unseen 140 (140-140)\n", "wrong mac1",
+        "held back by 20 us", "0.30  <= 0.25 MISSED, dropped unseen 130 (130-130)\n"}) {
     CAPTURE(words);
     CHECK(text.find(words) != std::string::npos);
   }
+  CHECK(text.find("busy-polls") == std::string::npos);
   CHECK(text.find("interrupted") == std::string::npos);
 }
 
@@ -53,13 +63,17 @@ TEST_CASE("bench receive: the object has every row") {
   const auto json = nlohmann::json::parse(receive_report_json(sample()));
   CHECK(json["bench"] == "receive");
   CHECK(json["size"] == 512);
-  REQUIRE(json["rows"].size() == 4);
+  CHECK(json["moderation_microseconds"] == 20);
+  REQUIRE(json["rows"].size() == 5);
   CHECK(json["rows"][0]["load"] == "steady_150");
   CHECK(json["rows"][1]["napi_gro"] == true);
   CHECK(json["rows"][1]["met"] == false);
   CHECK(json["rows"][2]["target_is"] == "at_least");
   CHECK(json["rows"][2]["af_xdp"]["delivered_per_second"]["median"] == 980'000);
   CHECK(json["rows"][3]["target"] == 0.2);
+  CHECK(json["rows"][0]["dropped_unseen_nanoseconds_per_packet"].is_null());
+  CHECK(json["rows"][3]["dropped_unseen_nanoseconds_per_packet"]["median"] == 140);
+  CHECK(json["rows"][4]["load"] == "wrong_mac1");
   CHECK(json["rows"][0]["socket"]["napi_nanoseconds_per_packet"]["low"] == 1000);
   CHECK(json["rows"][0]["socket"]["packets_per_batch"]["high"] == 8);
 }

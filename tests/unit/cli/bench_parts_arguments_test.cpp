@@ -60,9 +60,18 @@ TEST_CASE("bench receive: its options and their defaults") {
   CHECK(plain.rounds == 5);
   CHECK(plain.size == 512);
   CHECK(plain.json.empty());
+  CHECK(plain.loads.empty());
+  CHECK_FALSE(plain.gro.has_value());
+  CHECK(plain.moderation_microseconds == 0);
+  CHECK(plain.busy_poll_microseconds == 0);
 
   const auto given = std::get<ReceiveBenchOptions>(
-      parse("bench receive --milliseconds 100 --rounds 2 --size 64 --json -"));
+      parse("bench receive --milliseconds 100 --rounds 2 --size 64 --json - --gro off "
+            "--loads wrong_mac1,steady_150 --moderation 50 --busy-poll 20"));
+  CHECK(given.moderation_microseconds == 50);
+  CHECK(given.busy_poll_microseconds == 20);
+  CHECK(given.loads == std::vector{ReceiveLoad::wrong_mac1, ReceiveLoad::steady_150});
+  CHECK(given.gro == false);
   CHECK(given.milliseconds == 100);
   CHECK(given.rounds == 2);
   CHECK(given.size == 64);
@@ -82,8 +91,10 @@ TEST_CASE("bench: wrong use is exit 2 and says what was expected; help names eve
         Row{"bench path --stage lunch", "coalesce"}, Row{"bench path --aead rot13", "libsodium"},
         Row{"bench path --peers 0", "1 to 1000000"}, Row{"bench path --helpers 4", "0 to 3"},
         Row{"bench receive --rounds 0", "1 to 100"}, Row{"bench receive --size 1393", "1 to 1392"},
-        Row{"bench receive --milliseconds 99", "100 to"}, Row{"bench aead --stage rx", "--stage"},
-        Row{"-f bench aead", "before the subcommand"}}) {
+        Row{"bench receive --milliseconds 99", "100 to"},
+        Row{"bench receive --moderation 0", "1 to 1000"},
+        Row{"bench receive --loads some", "steady_400"}, Row{"bench receive --gro maybe", "off"},
+        Row{"bench aead --stage rx", "--stage"}, Row{"-f bench aead", "before the subcommand"}}) {
     CAPTURE(row.line);
     const Command command = parse(row.line);
     REQUIRE(std::holds_alternative<Message>(command));
