@@ -103,6 +103,8 @@ class Node final : public Controller {
   [[nodiscard]] Moment moment() const { return {clock_.now(), clock_.wall()}; }
 
   // node_status.cpp
+  // What the TUN device is called now.
+  [[nodiscard]] std::string tunnel_name() const;
   void describe_workers(StatusView& view) const;
   void describe_sockets(StatusView& view) const;
   void describe_peers(StatusView& view, Instant now);

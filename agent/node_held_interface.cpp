@@ -38,6 +38,12 @@ ZeroCopy wish(ZeroCopyChoice choice) {
   return choice == ZeroCopyChoice::yes ? ZeroCopy::required : ZeroCopy::off;
 }
 
+// Data messages that some worker gets, by either way.
+constexpr std::array kDataVerdicts{XM_VERDICT_redirect,           XM_VERDICT_pass_socket_chosen,
+                                   XM_VERDICT_pass_oversized,     XM_VERDICT_pass_no_socket,
+                                   XM_VERDICT_pass_unknown_index, XM_VERDICT_pass_stale_heartbeat,
+                                   XM_VERDICT_pass_super_packet};
+
 std::optional<RxPath> forced_path(ReceiveChoice choice) {
   if (choice == ReceiveChoice::automatic) return std::nullopt;
   return choice == ReceiveChoice::xdp ? RxPath::xdp : RxPath::socket;
@@ -160,7 +166,8 @@ RxAbilities HeldInterface::abilities() const {
           .zero_copy = queues_.all_zero_copy()};
 }
 
-void HeldInterface::bind(std::vector<AttachStep>& steps) {
+// `patience`: how long it waits for queues that other sockets have.
+void HeldInterface::bind(std::vector<AttachStep>& steps, Duration patience) {
   const std::uint32_t wanted = wanted_queues();
   const bool no_zero_copy = attachment_->report().mode == AttachMode::generic &&
                             request_.zero_copy == ZeroCopyChoice::yes;
@@ -168,7 +175,14 @@ void HeldInterface::bind(std::vector<AttachStep>& steps) {
     steps.push_back({"zero-copy", false, "the program runs in generic mode, which copies"});
     return;
   }
-  queues_.open(attachment_->program(), socket_options(), wanted);
+  if (request_.queues && *request_.queues > facts_.receive_queues) {
+    steps.push_back({"AF_XDP sockets on " + plural(*request_.queues, "queue"), false,
+                     request_.interface + " has " + plural(facts_.receive_queues, "receive queue") +
+                         ": a socket for each of them"});
+  }
+  XskOptions options = socket_options();
+  options.bind_patience = patience;
+  queues_.open(attachment_->program(), options, wanted);
   const std::uint32_t bound = queues_.bound();
   if (bound != 0) {
     steps.push_back({"AF_XDP sockets on " + plural(bound, "queue"), true,
@@ -225,9 +239,25 @@ void HeldInterface::apply(const SteeringTerms& terms) {
   if (attachment_ && is_live_) configure();
 }
 
-void HeldInterface::sample(RxSample sample) {
-  if (!attachment_ || !is_live_ || !chooser_) return;
+bool HeldInterface::sample(const RxSample& sample) {
+  if (!attachment_ || !is_live_ || !chooser_) return false;
   if (chooser_->take(sample)) configure();
+  return chooser_->is_in_trial();
+}
+
+std::uint64_t HeldInterface::data_bytes() {
+  if (!attachment_) return 0;
+  const auto verdicts = attachment_->program().verdicts();
+  if (!verdicts) return 0;
+  std::uint64_t bytes = 0;
+  for (const xm_verdict verdict : kDataVerdicts) bytes += verdicts.value()[verdict].bytes;
+  const std::uint64_t before = std::exchange(bytes_seen_, bytes);
+  return bytes - std::min(before, bytes);  // a new program begins at zero
+}
+
+std::uint64_t HeldInterface::newly_lost() {
+  const std::uint64_t lost = queues_.lost();
+  return lost - std::exchange(lost_seen_, lost);
 }
 
 // --- following the interface ---
@@ -253,10 +283,17 @@ void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
     return lose_interface(is_there ? Away::taken_off : Away::deleted);
   }
   if (!is_live_) return;  // on its way off: a detach() that waits for a worker
-  if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts));
+  if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts), now);
 }
 
-void HeldInterface::notice_changes(InterfaceFacts facts) {
+// A queue without a socket, though it could have one: something else has it, or memory is short.
+bool HeldInterface::lacks_sockets() const {
+  const bool never = attachment_->report().mode == AttachMode::generic &&
+                     request_.zero_copy == ZeroCopyChoice::yes;
+  return facts_.up && !never && queues_.bound() < wanted_queues();
+}
+
+void HeldInterface::notice_changes(InterfaceFacts facts, Instant now) {
   const InterfaceFacts before = std::exchange(facts_, std::move(facts));
   SteerProgram& program = attachment_->program();
   if (before.addresses != facts_.addresses) {
@@ -272,8 +309,15 @@ void HeldInterface::notice_changes(InterfaceFacts facts) {
     note({"receive queues are now " + std::to_string(facts_.receive_queues), true, ""});
     queues_.close_from(program, wanted_queues());
   }
-  const bool may_bind = new_queues || (came_up && queues_.bound() < wanted_queues());
-  if (may_bind) bind_and_note();
+  if (new_mtu || new_queues || came_up) retry_.reset();
+  const bool may_bind = new_queues || (lacks_sockets() && retry_.is_due(now));
+  // What is only tried again shall not keep this thread waiting.
+  if (may_bind) bind_and_note(new_queues || came_up ? XskOptions().bind_patience : Duration{});
+  if (lacks_sockets()) {
+    if (may_bind) retry_.failed(now);
+  } else {
+    retry_.reset();
+  }
   if (!new_mtu && !may_bind && before.mac == facts_.mac) return;
   if (chooser_) chooser_->set_abilities(abilities());
   configure();
@@ -290,9 +334,12 @@ void HeldInterface::notice_mtu() {
   bind_and_note();
 }
 
-void HeldInterface::bind_and_note() {
+void HeldInterface::bind_and_note(Duration patience) {
+  const std::uint32_t bound = queues_.bound();
+  const std::string fault = queues_.fault();
   std::vector<AttachStep> steps;
-  bind(steps);
+  bind(steps, patience);
+  if (queues_.bound() == bound && queues_.fault() == fault) return;  // tried again, in vain
   for (AttachStep& step : steps) note(std::move(step));
 }
 
@@ -303,6 +350,7 @@ void HeldInterface::lose_interface(Away how) {
   queues_.close_from(attachment_->program(), 0);
   if (!queues_.settle()) return;  // the next look tries again
   away_ = how;
+  retry_.reset();
   if (Status detached = attachment_->detach(); !detached) {
     log::error("leaving " + name() + ": " + detached.error().what);
   }
@@ -315,13 +363,21 @@ void HeldInterface::lose_interface(Away how) {
 // The deleted interface made anew. Where somebody took the program off a living interface nothing
 // happens until they ask for it.
 void HeldInterface::come_back(Instant now) {
-  if (if_nametoindex(request_.interface.c_str()) == 0) return;
+  if (!retry_.is_due(now) || if_nametoindex(request_.interface.c_str()) == 0) return;
   const std::vector<AttachStep> history = steps_;
   AttachReply reply;
   if (Status attached = attach(reply, now); !attached || !is_attached()) {
-    steps_ = history;  // not ready yet: the next look tries again
+    const std::string why = !attached             ? attached.error().what
+                            : reply.steps.empty() ? std::string()
+                                                  : reply.steps.back().reason;
+    steps_ = history;
+    retry_.failed(now);
+    if (why != refused_) note({"attach to it again", false, why});
+    refused_ = why;
     return;
   }
+  retry_.reset();
+  refused_.clear();
   log::info(name() + " is there again: attached");
   go_live(terms_);
 }

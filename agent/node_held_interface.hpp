@@ -15,6 +15,7 @@
 #include "agent/crypto/secret.hpp"
 #include "agent/ctl/attach.hpp"
 #include "agent/ctl/attachment_status.hpp"
+#include "agent/node_backoff.hpp"
 #include "agent/node_queues.hpp"
 #include "agent/node_rx_choice.hpp"
 #include "loader/attachment.hpp"
@@ -60,14 +61,19 @@ class HeldInterface {
   void beat();
   // The agent's terms have changed.
   void apply(const SteeringTerms& terms);
-  // What the workers received since the last call, for `--rx auto`.
-  void sample(RxSample sample);
+  // For `--rx auto`: what of the agent's traffic came by this interface. True when it tries the
+  // other path from now on.
+  bool sample(const RxSample& sample);
+  [[nodiscard]] bool is_in_trial() const { return chooser_ && chooser_->is_in_trial(); }
+  // Of data messages that the program has seen since the last call.
+  [[nodiscard]] std::uint64_t data_bytes();
+  // Datagrams that AF_XDP sockets had no room for since the last call.
+  [[nodiscard]] std::uint64_t newly_lost();
   // Closes what workers have let go of; true when nothing waits.
   bool reap() { return queues_.reap(); }
 
   [[nodiscard]] const std::string& name() const { return request_.interface; }
   [[nodiscard]] bool is_attached() const { return attachment_.has_value(); }
-  [[nodiscard]] std::uint64_t lost() const { return queues_.lost(); }
   [[nodiscard]] AttachmentStatus status(Instant now) const;
 
  private:
@@ -79,14 +85,15 @@ class HeldInterface {
   [[nodiscard]] XskOptions socket_options() const;
   [[nodiscard]] std::uint32_t wanted_queues() const;
   [[nodiscard]] RxAbilities abilities() const;
-  void bind(std::vector<AttachStep>& steps);
+  void bind(std::vector<AttachStep>& steps, Duration patience = XskOptions().bind_patience);
   [[nodiscard]] std::string unmet_demand() const;
   void configure();
   void lose_interface(Away how);
   void come_back(Instant now);
-  void notice_changes(InterfaceFacts facts);
+  void notice_changes(InterfaceFacts facts, Instant now);
   void notice_mtu();
-  void bind_and_note();
+  [[nodiscard]] bool lacks_sockets() const;
+  void bind_and_note(Duration patience = XskOptions().bind_patience);
 
   AttachRequest request_;  // `interface` is the name now
   const SharedMaps& maps_;
@@ -97,6 +104,10 @@ class HeldInterface {
   SteeringTerms terms_;
   bool is_live_ = false;
   Away away_ = Away::no;
+  Backoff retry_;        // of binding sockets, and of coming back
+  std::string refused_;  // why it did not come back when it was tried last
+  std::uint64_t bytes_seen_ = 0;
+  std::uint64_t lost_seen_ = 0;
   Instant attached_at_;
   std::vector<AttachStep> steps_;  // of the last attach, and what was done since
 };

@@ -24,6 +24,20 @@ const char* rx_path_name(RxPath path) {
   return path == RxPath::xdp ? "xdp" : "socket";
 }
 
+RxSample part_of(const RxSample& whole, std::uint64_t own_bytes, std::uint64_t all_bytes) {
+  RxSample part{.interval = whole.interval};
+  if (own_bytes == 0 || own_bytes * 100 < all_bytes * kLeastShare) return part;
+  const double share = static_cast<double>(own_bytes) / static_cast<double>(all_bytes);
+  const auto of = [share](std::uint64_t count) {
+    return static_cast<std::uint64_t>(static_cast<double>(count) * share + 0.5);
+  };
+  part.datagrams = of(whole.datagrams);
+  part.receive_batches = of(whole.receive_batches);
+  part.lost = of(whole.lost);
+  part.cpu = Duration(static_cast<std::int64_t>(static_cast<double>(whole.cpu.count()) * share));
+  return part;
+}
+
 void RxChooser::Record::add(const RxSample& sample) {
   if (samples >= kRecordSamples) {
     samples /= 2;

@@ -22,12 +22,22 @@ struct RxAbilities {
 
 // What one interval brought, of both paths together.
 struct RxSample {
-  Duration interval{};
+  Duration interval{};                // zero: after a pause, it says nothing
   std::uint64_t datagrams = 0;        // received by the workers
   std::uint64_t receive_batches = 0;  // in so many calls
   std::uint64_t lost = 0;             // for want of room in the socket or the AF_XDP rings
   Duration cpu{};                     // of the workers, and of softirq
 };
+
+// Below this share of an agent's traffic, in per cent, what the agent's CPU tells of an interface
+// is mostly another's.
+inline constexpr unsigned kLeastShare = 30;
+
+// The part of what the agent received that came by one interface, by the bytes of data messages
+// that its program has seen, of those that all have. CPU and losses are taken to be as the bytes.
+// With less than kLeastShare it is nothing: no load.
+[[nodiscard]] RxSample part_of(const RxSample& whole, std::uint64_t own_bytes,
+                               std::uint64_t all_bytes);
 
 // Thread: one at a time.
 class RxChooser {
@@ -49,6 +59,7 @@ class RxChooser {
 
   [[nodiscard]] RxPath path() const { return path_; }
   [[nodiscard]] const std::string& reason() const { return reason_; }
+  [[nodiscard]] bool is_in_trial() const { return in_trial_; }
 
   // After a rebind. Starts over when they differ.
   void set_abilities(const RxAbilities& abilities);

@@ -124,10 +124,10 @@ Status Node::start_workers() {
     workers_.push_back(std::move(*worker));
   }
   ports.push_back(&control_port_);
-  steering_ =
-      std::make_unique<Steering>(engine_, workers,
-                                 plan_.options.keep_attached ? Steering::AtTheEnd::leave_in_place
-                                                             : Steering::AtTheEnd::detach);
+  steering_ = std::make_unique<Steering>(
+      engine_, workers,
+      plan_.options.keep_attached ? Steering::AtTheEnd::leave_in_place : Steering::AtTheEnd::detach,
+      [this] { return tunnel_name(); });
   sockets_ = std::make_unique<NodeSockets>(grace_, syscalls_, std::move(workers));
   core_ = std::make_unique<NodeCore>(engine_, *sockets_, grace_, control_tx_, control_counters_,
                                      std::move(ports));

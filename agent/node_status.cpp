@@ -34,10 +34,14 @@ std::string engine_description(AeadKind kind) {
 
 }  // namespace
 
+std::string Node::tunnel_name() const {
+  return link_ == nullptr || link_->state().name.empty() ? tun_.name() : link_->state().name;
+}
+
 StatusView Node::status() {
   const Instant now = clock_.now();
   StatusView view;
-  view.interface = link_->state().name.empty() ? tun_.name() : link_->state().name;
+  view.interface = tunnel_name();
   view.network_namespace = network_namespace_inode();
   view.pid = getpid();
   view.uptime_seconds = static_cast<std::uint64_t>((now - started_) / 1s);

@@ -60,6 +60,12 @@ Result<AttachReply> Steering::attach(const AttachRequest& request, Instant now) 
                      request.interface + "` first",
                  EBUSY};
   }
+  if (request.interface == tunnel_()) {
+    return Error{request.interface +
+                     " is this agent's own tunnel device: attach to an interface that encrypted "
+                     "packets come in by, such as eth0",
+                 EINVAL};
+  }
   if (request.dry_run) {
     auto facts = interface_facts(request.interface);
     if (!facts) return facts.error();
@@ -185,8 +191,7 @@ Steering::Totals Steering::totals(std::uint64_t socket_lost) const {
     totals.batches += worker->counters().receive_batches.value();
     totals.cpu += worker->cpu_time();
   }
-  totals.lost = socket_lost;
-  for (const auto& held : held_) totals.lost += held->lost();
+  totals.socket_lost = socket_lost;
   totals.cpu += softirq_time();
   return totals;
 }
@@ -194,13 +199,33 @@ Steering::Totals Steering::totals(std::uint64_t socket_lost) const {
 void Steering::take_sample(Instant now, std::uint64_t socket_lost) {
   const Totals before = std::exchange(sampled_, totals(socket_lost));
   const Instant since = std::exchange(sampled_at_, now);
-  if (since.is_never() || now - since > 4 * kSampleInterval) return;  // the first after a pause
-  const RxSample sample{.interval = now - since,
-                        .datagrams = sampled_.datagrams - before.datagrams,
-                        .receive_batches = sampled_.batches - before.batches,
-                        .lost = sampled_.lost - std::min(before.lost, sampled_.lost),
-                        .cpu = sampled_.cpu - before.cpu};
-  for (const auto& held : held_) held->sample(sample);
+  const bool pause = since.is_never() || now - since > 4 * kSampleInterval;
+  hand_out({.interval = pause ? Duration{} : now - since,
+            .datagrams = sampled_.datagrams - before.datagrams,
+            .receive_batches = sampled_.batches - before.batches,
+            .lost = sampled_.socket_lost - std::min(before.socket_lost, sampled_.socket_lost),
+            .cpu = sampled_.cpu - before.cpu});
+}
+
+// Each interface gets its part, by what its program has seen. While one tries the other path the
+// others do not look: what they would see is its doing.
+void Steering::hand_out(const RxSample& sample) {
+  std::vector<std::uint64_t> bytes;
+  std::uint64_t all = 0;
+  for (const auto& held : held_) all += bytes.emplace_back(held->data_bytes());
+  const HeldInterface* trying = nullptr;
+  for (const auto& held : held_) {
+    if (held->is_in_trial()) trying = held.get();
+  }
+  std::size_t next = 0;
+  for (const auto& held : held_) {
+    const std::uint64_t own = bytes[next++];
+    const std::uint64_t own_lost = held->newly_lost();
+    if (trying != nullptr && trying != held.get()) continue;
+    RxSample part = part_of(sample, own, all);
+    part.lost += own_lost;
+    if (held->sample(part)) trying = held.get();
+  }
 }
 
 // As many as there is room for, in the order of their creation; only what has changed is written.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <optional>
@@ -35,8 +36,13 @@ class Steering {
   enum class AtTheEnd : std::uint8_t { detach, leave_in_place };
 
   // All outlive this object. Workers run, or have ended when it is destroyed.
-  Steering(Engine& engine, std::vector<Worker*> workers, AtTheEnd at_the_end)
-      : engine_(engine), workers_(std::move(workers)), at_the_end_(at_the_end) {}
+  // `tunnel` says what the agent's own TUN device is called now.
+  Steering(Engine& engine, std::vector<Worker*> workers, AtTheEnd at_the_end,
+           std::function<std::string()> tunnel)
+      : engine_(engine),
+        workers_(std::move(workers)),
+        at_the_end_(at_the_end),
+        tunnel_(std::move(tunnel)) {}
   // As leave().
   ~Steering();
   Steering(const Steering&) = delete;
@@ -79,7 +85,7 @@ class Steering {
   struct Totals {
     std::uint64_t datagrams = 0;
     std::uint64_t batches = 0;
-    std::uint64_t lost = 0;
+    std::uint64_t socket_lost = 0;
     Duration cpu{};
   };
 
@@ -88,6 +94,7 @@ class Steering {
   void forget_maps();
   [[nodiscard]] HeldInterface* find(const std::string& interface) const;
   [[nodiscard]] Totals totals(std::uint64_t socket_lost) const;
+  void hand_out(const RxSample& sample);
   void take_sample(Instant now, std::uint64_t socket_lost);
   void publish_peers();
   void apply_terms();
@@ -95,6 +102,7 @@ class Steering {
   Engine& engine_;
   std::vector<Worker*> workers_;
   const AtTheEnd at_the_end_;
+  std::function<std::string()> tunnel_;
   SteeringTerms terms_;
 
   // In order of life.

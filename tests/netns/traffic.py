@@ -8,6 +8,7 @@ import fcntl
 import functools
 import hashlib
 import json
+import mmap
 import os
 import random
 import socket
@@ -465,6 +466,26 @@ def foreign_xdp(args):
     time.sleep(600)
 
 
+def hold_queue(args):
+    """Holds a receive queue of a device with an AF_XDP socket of its own."""
+    af_xdp, sol_xdp, xdp_copy = 44, 283, 2
+    rx_ring, umem_reg, fill_ring, completion_ring = 2, 4, 5, 6
+    libc = ctypes.CDLL(None, use_errno=True)
+    holder = socket.socket(af_xdp, socket.SOCK_RAW)
+    size, chunk = 64 * 4096, 4096
+    memory = mmap.mmap(-1, size)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    holder.setsockopt(sol_xdp, umem_reg, struct.pack("<QQIIII", address, size, chunk, 0, 0, 0))
+    for ring in (fill_ring, completion_ring, rx_ring):
+        holder.setsockopt(sol_xdp, ring, 64)
+    ifindex = socket.if_nametoindex(args.device)
+    name = struct.pack("<HHIII", af_xdp, xdp_copy, ifindex, int(args.queue), 0)
+    if libc.bind(holder.fileno(), name, len(name)) != 0:
+        sys.exit("bind: " + os.strerror(ctypes.get_errno()))
+    print("held", flush=True)
+    time.sleep(600)
+
+
 def find_keys(args):
     """Looks for base64 keys, one a file, in what `bpftool -j map dump` wrote: 1 when one is there."""
     with open(args.dump) as file:
@@ -610,6 +631,7 @@ def main():
     sub = command(inject, "inject", "device", "captured", count=(int, 1000), rate=(float, 5000))
     sub.add_argument("kind", choices=sorted(INJECTED))
     command(foreign_xdp, "foreign-xdp", "device")
+    command(hold_queue, "hold-queue", "device", "queue")
     sub = command(find_keys, "find-keys", "dump")
     sub.add_argument("keys", nargs="+")
     sub = command(run_with_fds, "run-with-fds", tun=(str, ""), uapi=(str, ""), vnet_hdr=(bool, False))

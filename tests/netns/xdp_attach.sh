@@ -28,6 +28,16 @@ check "--zerocopy yes where there is none: nothing is left" nothing_is_left "$B"
 check "--zerocopy yes where there is none: nothing is held" \
   figure_is "$B" "$WB" '.interfaces | length' 0
 
+check "its own tunnel device: refused, with what to take instead" \
+  refuses 1 "is this agent's own tunnel device" ours "$B" attach "$WB"
+check "its own tunnel device: --dry-run says the same" \
+  refuses 1 "is this agent's own tunnel device" ours "$B" attach "$WB" --dry-run
+check "more queues than there are: it says how many there will be" \
+  shows "u0 has 1 receive queue: a socket for each of them" ours "$B" attach u0 --queues 9
+check "more queues than there are: one socket" \
+  figure_is "$B" "$WB" '.interfaces[0].queues | length' 1
+check "detach" ours "$B" detach u0
+
 # ---- in the middle of a transfer ----------------------------------------------------------------
 STREAM_RATE=5000000
 start_stream up "$A" "$B" 10.77.0.2

@@ -117,4 +117,43 @@ TEST_CASE("rx choice: other abilities start it anew, the same ones do not") {
   CHECK(chooser.path() == RxPath::xdp);
 }
 
+TEST_CASE("rx choice: an interface's part of an agent's sample is by its bytes") {
+  RxSample whole = load(1'000, 500);
+  const RxSample all = part_of(whole, 700, 700);
+  CHECK(all.datagrams == whole.datagrams);
+  CHECK(all.cpu == whole.cpu);
+  const RxSample part = part_of(whole, 600, 1'000);
+  CHECK(part.interval == whole.interval);
+  CHECK(part.datagrams == 15'000);
+  CHECK(part.receive_batches == 600);
+  CHECK(part.lost == 300);
+  CHECK(part.cpu == Duration(15'000'000));
+  for (const std::uint64_t own : {0, 1, 299}) {
+    const RxSample little = part_of(whole, own, 1'000);
+    CHECK(little.interval == whole.interval);
+    CHECK(little.datagrams == 0);
+    CHECK(little.cpu == Duration::zero());
+  }
+  CHECK(part_of(whole, 0, 0).datagrams == 0);
+}
+
+TEST_CASE("rx choice: of two interfaces each decides by its own traffic") {
+  // The socket is the cheaper way into the one, AF_XDP into the other; they are busy in turns.
+  RxChooser first(kNative, std::nullopt);
+  RxChooser second(kGeneric, std::nullopt);
+  const auto busy = [](RxChooser& one, RxChooser& idle, std::int64_t socket, std::int64_t xdp) {
+    for (int i = 0; i < 400; ++i) {
+      const RxSample whole = load(one.path() == RxPath::socket ? socket : xdp);
+      (void)one.take(part_of(whole, 900, 1'000));
+      CHECK_FALSE(idle.take(part_of(whole, 100, 1'000)));
+    }
+  };
+  busy(first, second, 500, 1'000);
+  CHECK(first.path() == RxPath::socket);
+  CHECK(second.path() == RxPath::socket);
+  busy(second, first, 1'000, 500);
+  CHECK(first.path() == RxPath::socket);
+  CHECK(second.path() == RxPath::xdp);
+}
+
 }  // namespace xm
