@@ -6,9 +6,9 @@
 #   veth   192.0.2.1/24  ----------------------------  192.0.2.2/24
 #   tunnel 10.77.0.1/24                                10.77.0.2/24
 
-SECONDS_TCP=3 # each way
+SECONDS_TCP=2 # each way
 SECONDS_UDP=2
-PINGS=200
+PINGS=100
 A=$RUN-a B=$RUN-b
 
 two_hosts() {
