@@ -281,7 +281,7 @@ void NodeMesh::follow_plan(const Moment& at) {
 void NodeMesh::on_session(const Identity& identity, const Moment& at) {
   const Endpoint endpoint = mesh_->gossip().endpoint_of(identity);
   if (endpoint.is_set()) paths_.verified(identity, endpoint, 0ns, at.now);
-  peers_.verified(identity, endpoint, at);
+  peers_.began(identity, endpoint, at);
   if (setup_.config.eager_sessions) peers_.shake_hands(identity, at);
 }
 

@@ -96,6 +96,13 @@ void MeshPeers::verified(const Identity& identity, const Endpoint& endpoint, con
   use(identity, endpoint, at);
 }
 
+void MeshPeers::began(const Identity& identity, const Endpoint& endpoint, const Moment& at) {
+  const auto link = links_.find(identity);
+  if (link == links_.end() || !endpoint.is_set()) return;
+  use(identity, endpoint, at);
+  engine_.renew_session(link->second.peer, at);
+}
+
 void MeshPeers::shake_hands(const Identity& identity, const Moment& at) {
   const auto link = links_.find(identity);
   if (link == links_.end() || !engine_.route(link->second.peer).is_set()) return;

@@ -25,7 +25,7 @@ _xdp_mesh() {
   case $previous in
     --dir) COMPREPLY=($(compgen -d -- "$current")); return ;;
     --out) COMPREPLY=($(compgen -f -- "$current")); return ;;
-    --label|--name|--allow-address|--allow-subnet|--mesh|--days|--stun) return ;;
+    --label|--name|--allow-address|--allow-subnet|--mesh|--days|--until|--stun) return ;;
     --aead) words="auto $engines"
             [[ ${COMP_WORDS[1]} == bench && ${COMP_WORDS[2]} != path ]] && words="$engines none" ;;
     --io) words='auto syscall uring'
@@ -70,8 +70,8 @@ _xdp_mesh() {
         org)
           case ${COMP_WORDS[2]} in
             keygen) words='--delegate --dir --help' ;;
-            sign) words="--delegate $grants --mesh --days --out --dir --help" ;;
-            delegate) words="$grants --mesh --days --out --dir --help" ;;
+            sign) words="--delegate $grants --mesh --days --until --out --dir --help" ;;
+            delegate) words="$grants --mesh --days --until --out --dir --help" ;;
             revoke) words='--out --dir --help' ;;
             *) words='keygen sign delegate revoke --help' ;;
           esac ;;
@@ -110,6 +110,7 @@ _xdp_mesh_keys() {
     '*--allow-subnet[a subnet that it may route]:prefix:'
   )
   local -a signing=('--mesh[for this mesh only]:name:' '--days[how long it holds]:days:'
+    '--until[when it ends]:time:'
     '--out[write it here]:file:_files')
   local command=${words[2]}
   shift words; (( CURRENT-- ))
@@ -285,6 +286,7 @@ complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l allow-addr
 complete -c xdp-mesh -n '__fish_seen_subcommand_from trust org' -x -l allow-subnet -d 'A subnet that it may route'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l mesh -d 'For this mesh only'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l days -d 'How long it holds'
+complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -x -l until -d 'When it ends'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -r -F -l out -d 'Write it here'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from aead path' -a 'aead path'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from bench' -r -l json -d 'Write JSON'

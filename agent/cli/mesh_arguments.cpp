@@ -3,6 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
+#include <ctime>
+#include <optional>
 
 #include "agent/mesh/certificate.hpp"
 #include "agent/mesh/names.hpp"
@@ -13,6 +17,20 @@ namespace xm {
 namespace {
 
 constexpr std::uint32_t kMostDays = kMostCertificateLife / kDay;
+
+// "2027-01-31T23:59:59Z" in seconds since the epoch.
+std::optional<std::int64_t> parse_utc(const std::string& text) {
+  constexpr const char* kForm = "%Y-%m-%dT%H:%M:%SZ";
+  std::tm parts{};
+  const char* const end = strptime(text.c_str(), kForm, &parts);
+  if (end == nullptr || *end != '\0') return std::nullopt;
+  const std::time_t seconds = timegm(&parts);
+  // A day that the month does not have has become one of the next.
+  std::array<char, 32> again{};
+  std::strftime(again.data(), again.size(), kForm, &parts);
+  if (seconds <= 0 || text != again.data()) return std::nullopt;
+  return seconds;
+}
 
 // Each text as a prefix; what is wrong, or nothing.
 std::string take_prefixes(const char* option, const std::vector<std::string>& texts,
@@ -121,6 +139,17 @@ void MeshArguments::add_signing(CLI::App& app) {
                  "How long it holds (default: 90 for a member, 365 for\na delegate)")
       ->type_name("N")
       ->check(CLI::Range(1U, kMostDays).description(""));
+  app.add_option_function<std::string>(
+         "--until",
+         [this](const std::string& text) { command_.until = parse_utc(text).value_or(0); },
+         "The same as a time, as 2027-01-31T23:59:59Z")
+      ->type_name("TIME")
+      ->check([](const std::string& text) {
+        return parse_utc(text)
+                   ? std::string()
+                   : "expected a time in UTC, as 2027-01-31T23:59:59Z, got '" + text + "'";
+      })
+      ->excludes("--days");
   app.add_option("--out", command_.out, "Write it here (default: standard output)")
       ->type_name("FILE");
 }

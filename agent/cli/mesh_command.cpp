@@ -218,7 +218,9 @@ Certificate certificate_of(const MeshCommand& command, CertificateKind kind,
   const UnixSeconds standard = kind == CertificateKind::member ? kMemberLife : kDelegateLife;
   certificate.life.issued = now();
   certificate.life.expires =
-      certificate.life.issued + (command.days != 0 ? command.days * kDay : standard);
+      command.until != 0
+          ? command.until
+          : certificate.life.issued + (command.days != 0 ? command.days * kDay : standard);
   return certificate;
 }
 
@@ -237,7 +239,7 @@ Output sign_as_delegate(const MeshCommand& command, const KeyDirectory& keys,
   Certificate certificate = certificate_of(command, CertificateKind::member, key.value(), subject);
   // Without a wish to the contrary it is as wide as the delegate may make it.
   if (certificate.mesh.empty()) certificate.mesh = own.certificate().mesh;
-  if (command.days == 0) {
+  if (command.days == 0 && command.until == 0) {
     certificate.life.expires = std::min(certificate.life.expires, own.certificate().life.expires);
   }
   auto made = SignedCertificate::sign(certificate, key.value());

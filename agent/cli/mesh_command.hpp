@@ -30,6 +30,7 @@ struct MeshCommand {
   std::string mesh;           // org_sign, org_delegate; empty: any
   std::string out;            // org_*: a file; empty: standard output
   std::uint32_t days = 0;     // org_sign, org_delegate; 0: 90 for a member, 365 for a delegate
+  std::int64_t until = 0;     // the same instead of days: seconds since the epoch; 0: not said
   bool organisation = false;  // trust, export_key: an organisation and no node
   bool delegate = false;      // org_keygen, org_sign, export_key: as a delegate
   bool defaults = false;      // config_show: every key with its default

@@ -70,6 +70,14 @@ void Engine::on_event(const PeerEvent& event, const Moment& at) {
   reclaim(at.now);
 }
 
+void Engine::renew_session(PeerId id, const Moment& at) {
+  PeerRecord* const peer = find(id);
+  if (peer == nullptr || !peer->keypairs.can_send(at.now)) return;
+  peer->timers.restart_attempts();
+  initiate(*peer, at);
+  rearm(*peer, at.now);
+}
+
 void Engine::stage(PeerId id, StagedPackets::Packet packet, const Moment& at) {
   PeerRecord* const peer = find(id);
   if (peer == nullptr) return drops_.count(XM_DROP_staged_purged);

@@ -77,6 +77,9 @@ class Engine {
   // A datagram of type 1, 2 or 3. Read during the call.
   void on_handshake(Bytes datagram, const Source& source, HandshakeQueue queue, const Moment& at);
   void on_event(const PeerEvent& event, const Moment& at);
+  // The other end is known to have begun another life: it has lost the session that is still good
+  // here. Another one is agreed on now; nothing where there is none.
+  void renew_session(PeerId peer, const Moment& at);
   // A packet, virtio header included, for which the path had no session.
   void stage(PeerId peer, StagedPackets::Packet packet, const Moment& at);
   // To be called at next_deadline(); earlier or later does no harm.

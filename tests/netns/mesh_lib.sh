@@ -54,6 +54,22 @@ give_addresses() { # NODE FAMILIES
   [[ $2 != *6* ]] || address "$(host "$1")" u0 "2001:db8::$1/64"
 }
 
+# part NODE...: these hear each other only, and the rest each other only.
+part() {
+  local ports
+  ports=$(printf '"p%s", ' "$@")
+  in_ns "$SWITCH" nft -f - <<NFT
+table bridge parted {
+  chain across {
+    type filter hook forward priority 0;
+    iifname { ${ports%, } } oifname != { ${ports%, } } drop
+    iifname != { ${ports%, } } oifname { ${ports%, } } drop
+  }
+}
+NFT
+}
+heal() { in_ns "$SWITCH" nft delete table bridge parted; }
+
 # ---- identities, trust, configuration --------------------------------------------------------------
 
 # make_nodes NODE...: a directory and an identity each.

@@ -61,21 +61,6 @@ all_find_it_at() { # MEMBER ENDPOINT NODE...
   for node in "${@:3}"; do member_is "$node" "$1" .endpoint "$2" || return 1; done
 }
 
-# part NODE...: these hear each other only, and the rest each other only.
-part() {
-  local ports
-  ports=$(printf '"p%s", ' "$@")
-  in_ns "$SWITCH" nft -f - <<NFT
-table bridge parted {
-  chain across {
-    type filter hook forward priority 0;
-    iifname { ${ports%, } } oifname != { ${ports%, } } drop
-    iifname != { ${ports%, } } oifname { ${ports%, } } drop
-  }
-}
-NFT
-}
-heal() { in_ns "$SWITCH" nft delete table bridge parted; }
 sides_are_dead() {
   all_see_state 3 dead 1 2 && all_see_state 4 dead 1 2 && all_see_state 5 dead 1 2 &&
     all_see_state 1 dead 3 4 5 && all_see_state 2 dead 3 4 5

@@ -181,6 +181,8 @@ TEST_CASE("mesh command: a delegate signs within its limits, and its end is its 
   CHECK(says(desk.run("org sign " + member + " --name db").err, "granted more than it may"));
   CHECK(says(desk.run("org sign " + member + " --mesh lab").err, "for another mesh"));
   CHECK(says(desk.run("org sign " + member + " --days 31").err, "outlives"));
+  CHECK(says(desk.run("org sign " + member + " --until 9999-01-01T00:00:00Z").err, "5 years"));
+  CHECK(says(desk.run("org sign " + member + " --until 1999-01-01T00:00:00Z").err, "expire"));
   b.take("trust " + desk.file("org sign " + member + " --name web-1"));
   CHECK(a.judge(b).member);
   a.take("trust " + office.file("org revoke " + delegate));
@@ -260,6 +262,9 @@ TEST_CASE("mesh command: wrong use is told before anything is done") {
            {"trust x --allow-subnet 10/8", "--allow-subnet: expected an address or a prefix"},
            {"org sign x --mesh Office", "--mesh: expected"},
            {"org sign x --days 0", "--days"},
+           {"org sign x --until tomorrow", "--until: expected a time in UTC"},
+           {"org sign x --until 2027-02-30T00:00:00Z", "--until: expected a time in UTC"},
+           {"org sign x --days 3 --until 2027-01-31T23:59:59Z", "--until excludes --days"},
            {"export --org --delegate", "--org excludes --delegate"},
            {"config show", "expected an interface, or --defaults"}}) {
     CAPTURE(line);

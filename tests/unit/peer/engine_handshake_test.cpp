@@ -260,6 +260,28 @@ TEST_CASE("handshake: a responder that crashed is found again by its peer") {
   CHECK(reborn.data_received == 1);
 }
 
+TEST_CASE("handshake: with a peer that is known to have crashed it happens at once") {
+  Lab lab;
+  auto [a, b] = lab.make_pair();
+  const auto renew = [&a = a, &b = b] {
+    a->engine.renew_session(a->engine.find_id(b->public_key).value(), a->at());
+    a->settle();
+  };
+  renew();
+  CHECK(a->messages.empty());  // there was no session
+
+  a->send(b->public_key);
+  lab.run(6s);
+  CHECK(a->messages.size() == 1);
+  renew();
+  lab.run(100ms);
+  CHECK(a->messages.size() == 2);
+  CHECK(b->messages.size() == 2);
+  a->send(b->public_key);
+  lab.run(100ms);
+  CHECK(b->data_received == 2);
+}
+
 TEST_CASE("handshake: an initiator that crashed is heard at once") {
   Lab lab;
   auto [a, b] = lab.make_pair();

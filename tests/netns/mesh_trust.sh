@@ -1,0 +1,143 @@
+#!/usr/bin/env bash
+# Who is trusted, for how long, and for what: one's own trust given and taken while data moves, an
+# organisation with certificates that end and revocations that reach everybody, loose permissions and
+# faulty configurations refused, routes that come and go with what is granted.
+source "$(dirname "$0")/lib.sh"
+source "$(dirname "$0")/xdp_lib.sh"
+source "$(dirname "$0")/mesh_lib.sh"
+
+setup_mesh
+STREAM_RATE=2000000
+mesh_hosts 46 46 46 46 4 4 4 4
+
+# measured TEXT SECONDS COMMAND...: waits for it, and says how long that took.
+measured() {
+  local text=$1 begin
+  begin=$(date +%s%N)
+  check "$text" wait_for "${@:2}"
+  note "$(awk -v ns=$(($(date +%s%N) - begin)) 'BEGIN { printf "after %.2f s", ns / 1e9 }')"
+}
+all_without() { # MEMBER NODE...
+  local node
+  for node in "${@:2}"; do is_gone "$node" "$1" || return 1; done
+}
+is_silent() { # NODE MEMBER
+  member_is "$1" "$2" .reach silent && is_alive "$1" "$2"
+}
+
+# ---- trust of one's own ------------------------------------------------------------------------------
+make_nodes 1 2 3 4
+trust_each_other 1 2 3 4
+configure 1 ""
+for node in 2 3 4; do configure "$node" "$(seed 1)"; done
+ups 1 2 3 4
+check "four nodes see each other" wait_for "$SOON" all_see_each_other 1 2 3 4
+AT_1=$(inner 1) AT_2=$(inner 2) AT_3=$(inner 3)
+start_stream other "$(host 1)" "$(host 3)" "$AT_3"
+start_stream lost "$(host 2)" "$(host 1)" "$AT_1"
+distrust 1 2
+measured "trust is taken away: the peer is gone there" 10 is_gone 1 2
+stays_away() {
+  local before
+  before=$(stream_at lost)
+  sleep 1
+  printf 'before %s, now %s\n' "$before" "$(stream_at lost)"
+  (($(stream_at lost) == before))
+}
+check "nothing of it comes through any more" stays_away
+check "nor is it reached" does_not_reach 1 2 "$AT_2"
+check "the others are reached by both" reaches 3 2
+check "the stream to another goes on" stream_moves other
+check "the other end sees silence, and not death" wait_for 30 is_silent 2 1
+trust 1 2
+check "trust is given again: they see each other" wait_for "$SOON" all_see_each_other 1 2 3 4
+check "and the stream goes on" stream_moves lost
+check "it is byte-exact" stop_stream lost
+
+# ---- configuration ------------------------------------------------------------------------------------
+trust 1 3 --allow-subnet 198.51.100.0/24
+trust 1 4 --allow-subnet 0.0.0.0/0
+trust 2 4 --allow-subnet 0.0.0.0/0
+ip -n "$(host 3)" addr add 198.51.100.1/24 dev lo
+has_route() { ip -n "$(host "$1")" route show "$2" | grep -q "dev $(tunnel_of "$1")"; }
+handshakes() { wg show "$(tunnel_of 1)" latest-handshakes | sort; }
+BEFORE=$(handshakes)
+configure 3 "$(seed 1), $(seed 2)" 'subnets = ["198.51.100.0/24"]'
+configure 4 "$(seed 1)" 'subnets = ["0.0.0.0/0"]'
+configure 2 "$(seed 1)" '[routes]' 'accept_default = true'
+check "a configuration that changes: its seeds count" \
+  wait_for "$SOON" finds 3 '[.seeds[].state] | unique | join(",")' member
+check "a subnet that is granted is routed" wait_for "$SOON" has_route 1 198.51.100.0/24
+check "and reached" ping_ok "$(host 1)" 198.51.100.1
+check "a subnet that is not granted is not" not has_route 4 198.51.100.0/24
+check "it is said to be refused" \
+  member_is 4 3 '.refused | map(select(contains("198.51.100.0/24"))) | length' 1
+check "a default route where the configuration accepts one" wait_for "$SOON" has_route 2 default
+check "and nowhere else" not has_route 1 default
+kill -HUP "$(pid_of 1)"
+check "no session has ended by it" test "$(handshakes)" = "$BEFORE"
+configure 3 "$(seed 1)"
+check "a subnet that is offered no more is routed no more" \
+  wait_for "$SOON" not has_route 1 198.51.100.0/24
+
+sed -i 's/^names = .*/names = 3/' "$(file_of 3)"
+check "a fault is told with line and column" \
+  wait_for "$SOON" finds 3 '[.faults[] | select(contains(":2:9"))] | length' 1
+check "the check of the file tells the same" refuses 1 ":2:9" \
+  "$UNDER_TEST" config check "$(file_of 3)"
+printf 'nonsense = 1\n' >"$TMP/nonsense.toml"
+check "an unknown key is told with line and column" refuses 1 "nonsense.toml:1:1" \
+  "$UNDER_TEST" config check "$TMP/nonsense.toml"
+check "the node goes on as before" stream_moves other
+configure 3 "$(seed 1)" 'subnets = ["198.51.100.0/24"]'
+check "the fault is mended" wait_for "$SOON" finds 3 '.faults | length' 0
+check "the subnet is back" wait_for "$SOON" has_route 1 198.51.100.0/24
+check "the stream through all of it is byte-exact" stop_stream other
+down 1
+check "no route stays behind" test -z "$(ip -n "$(host 1)" route show 198.51.100.0/24)"
+down 2
+check "nor a default route" not has_route 2 default
+
+chmod 644 "$TMP/1/node.key"
+start_fails() { in_ns "$(host 1)" "$UNDER_TEST" up -f --dir "$TMP/1" "$(tunnel_of 1)"; }
+check "a key that others can read is refused, with what mends it" \
+  refuses 1 "chmod 0600 $TMP/1/node.key" start_fails
+chmod 600 "$TMP/1/node.key"
+chmod 777 "$TMP/1"
+check "so is a directory that others can write in" refuses 1 "chmod" start_fails
+chmod 700 "$TMP/1"
+for node in 3 4; do down "$node"; done
+
+# ---- an organisation ----------------------------------------------------------------------------------
+mkdir -m 700 "$TMP/org"
+ORGANISATION=$("$UNDER_TEST" org keygen --dir "$TMP/org")
+make_nodes 5 6 7 8
+END=$(($(date +%s) + 45))
+sign() { # NODE [OPTION...]
+  "$UNDER_TEST" org sign "${ID[$1]}" --name "node$1" --dir "$TMP/org" --out "$TMP/$1.certificate" "${@:2}"
+  "$UNDER_TEST" trust "$TMP/$1.certificate" --dir "$TMP/$1" >/dev/null
+  "$UNDER_TEST" trust --org "$ORGANISATION" --label acme --dir "$TMP/$1" >/dev/null
+}
+for node in 5 6 7; do sign "$node"; done
+sign 8 --until "$(date -u -d "@$END" +%Y-%m-%dT%H:%M:%SZ)"
+configure 5 ""
+for node in 6 7 8; do configure "$node" "\"192.0.2.5:$MESH_PORT\""; done
+ups 5 6 7 8
+check "an organisation's nodes find each other by a bare address" \
+  wait_for "$SOON" all_see_each_other 5 6 7 8
+check "by its certificates" member_is 6 7 .trust "certificate of organisation acme"
+check "with the names that it grants" member_is 6 7 '.names | join(",")' node7
+check "they reach each other" reaches 6 7
+
+part 6
+"$UNDER_TEST" org revoke "${ID[7]}" --dir "$TMP/org" --out "$TMP/gone"
+"$UNDER_TEST" trust "$TMP/gone" --dir "$TMP/5" >/dev/null
+measured "a revocation: the member is gone on every connected node" 10 all_without 7 5 8
+heal
+measured "and on the one that was parted" "$SOON" is_gone 6 7
+check "which reaches it no more" does_not_reach 6 7 "$(inner 7)"
+check "it is kept for the next start" test -n "$(ls "$TMP/6/revocations")"
+check "the others go on" reaches 5 6
+check "whose certificate ends is gone" wait_for 60 all_without 8 5 6
+check "not before its end" test "$(date +%s)" -ge "$END"
+check "the others go on without it" reaches 6 5
