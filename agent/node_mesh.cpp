@@ -252,6 +252,7 @@ void NodeMesh::on_member(const MemberChanged& change, const Moment& at) {
     paths_.forget(change.identity);
     return;
   }
+  if (change.change == MemberChange::suspect) paths_.lost(change.identity, at.now);
   const Standing* const standing = mesh_->roster().find(change.identity);
   const bool is_record =
       change.change == MemberChange::joined || change.change == MemberChange::record;

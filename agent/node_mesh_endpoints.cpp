@@ -43,7 +43,6 @@ void MeshEndpoints::set_inside(std::vector<Prefix> inside) {
 void MeshEndpoints::observe(const Identity& by, const Endpoint& address, Instant now) {
   auto number = numbers_.find(by);
   if (number == numbers_.end()) {
-    if (numbers_.size() >= Candidates::kMostObservers) return;
     number = numbers_.emplace(by, next_number_++).first;
   }
   candidates_.observe(number->second, address, now);

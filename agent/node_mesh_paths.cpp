@@ -48,6 +48,11 @@ void MeshPaths::roamed(const Identity& member, const Endpoint& endpoint, Instant
   if (finder_.endpoint_of(number) != endpoint) finder_.roamed(number, endpoint, now);
 }
 
+void MeshPaths::lost(const Identity& member, Instant now) {
+  const MemberNumber number = place_of(member).number;
+  finder_.lost(number, finder_.endpoint_of(number), now);
+}
+
 void MeshPaths::network_changed(Instant now) {
   finder_.network_changed(now);
 }

@@ -40,6 +40,8 @@ class MeshPaths {
   void verified(const Identity& member, const Endpoint& endpoint, Duration round_trip, Instant now);
   // It was found to be elsewhere than where we sent to.
   void roamed(const Identity& member, const Endpoint& endpoint, Instant now);
+  // It does not answer where we send to.
+  void lost(const Identity& member, Instant now);
   // The network around us has changed, or what is known of our NAT. Behind one every member's way
   // is kept open, so that it reaches us at any time.
   void network_changed(Instant now);
