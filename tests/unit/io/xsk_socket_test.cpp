@@ -9,7 +9,9 @@
 #include <sys/syscall.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <memory>
+#include <thread>
 
 #include "agent/io/syscall_io.hpp"
 #include "agent/io/uring_io.hpp"
@@ -47,7 +49,12 @@ struct Lab {
   }
 
   void open(XskOptions options) {
+    // A ring that has ended gives the queue back in the kernel's own time.
     auto made = XskSocket::create(options);
+    for (int i = 0; i < 500 && !made && made.error().os_errno == EBUSY; ++i) {
+      std::this_thread::sleep_for(10ms);
+      made = XskSocket::create(options);
+    }
     REQUIRE_MESSAGE(made.ok(), made.error().what);
     socket = std::move(*made);
     REQUIRE(program->set_socket(options.queue, socket->fd()));
