@@ -83,8 +83,9 @@ _xdp_mesh() {
           esac ;;
         netcheck) words='--stun --dir --json --help' ;;
         run) words=$start ;;
+        up) words="$start --dir" ;;
         *) words="$start --version"
-           [[ $COMP_CWORD -eq 1 ]] && words+=' run status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck' ;;
+           [[ $COMP_CWORD -eq 1 ]] && words+=' run up status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck' ;;
       esac ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
@@ -158,6 +159,9 @@ _xdp_mesh() {
   )
   case ${words[2]} in
     run) shift words; (( CURRENT-- )); _arguments $start '1:interface:' ;;
+    up)
+      shift words; (( CURRENT-- ))
+      _arguments $start '--dir[keys, trust, configuration]:directory:_files -/' '1:interface:' ;;
     status)
       shift words; (( CURRENT-- ))
       _arguments '--json[print JSON]' '--watch[once a second]' '(-h --help)'{-h,--help}'[print help]' \
@@ -227,7 +231,7 @@ _xdp_mesh() {
             '1:part:(aead path)' ;;
       esac ;;
     *) _arguments $start '--version[print the version]' \
-         '1:interface or command:(run status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck)' ;;
+         '1:interface or command:(run up status attach detach doctor peers resolve ping down bench completion keygen export trust revoke org config netcheck)' ;;
   esac
 }
 if [[ $funcstack[1] = _xdp_mesh ]]; then _xdp_mesh "$@"; else compdef _xdp_mesh xdp-mesh; fi
@@ -249,6 +253,7 @@ complete -c xdp-mesh -f
 complete -c xdp-mesh -s h -l help -d 'Print help'
 complete -c xdp-mesh -n __fish_use_subcommand -l version -d 'Print the version'
 complete -c xdp-mesh -n __fish_use_subcommand -a run -d 'Start an agent'
+complete -c xdp-mesh -n __fish_use_subcommand -a up -d 'Start a node of a mesh'
 complete -c xdp-mesh -n __fish_use_subcommand -a status -d 'Show what running agents do'
 complete -c xdp-mesh -n __fish_use_subcommand -a attach -d 'Receive from an interface by XDP'
 complete -c xdp-mesh -n __fish_use_subcommand -a detach -d 'Undo an attach'
@@ -273,7 +278,7 @@ complete -c xdp-mesh -n __fish_use_subcommand -a netcheck -d 'Say what the netwo
 complete -c xdp-mesh -n '__fish_seen_subcommand_from netcheck' -x -l stun -d 'Ask this server'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from netcheck' -r -F -l dir -d 'Of NAME.toml'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from netcheck' -l json -d 'Print JSON'
-set -l keys '__fish_seen_subcommand_from keygen export trust revoke org config netcheck'
+set -l keys '__fish_seen_subcommand_from up keygen export trust revoke org config netcheck'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from org' -a 'keygen sign delegate revoke'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -a 'check show'
 complete -c xdp-mesh -n '__fish_seen_subcommand_from config' -l defaults -d 'Every key with its default'

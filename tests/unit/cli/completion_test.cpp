@@ -19,8 +19,8 @@ TEST_CASE("completion: every shell knows every option and command that help know
   std::string help = help_of({"--help"}) + help_of({"bench", "--help"}) +
                      help_of({"attach", "--help"}) + help_of({"detach", "--help"}) +
                      help_of({"doctor", "--help"}) + help_of({"status", "--help"});
-  for (const char* command :
-       {"keygen", "export", "trust", "revoke", "netcheck", "peers", "resolve", "ping", "down"}) {
+  for (const char* command : {"keygen", "export", "trust", "revoke", "netcheck", "peers", "resolve",
+                              "ping", "down", "up"}) {
     help += help_of({command, "--help"});
   }
   for (const char* command : {"keygen", "sign", "delegate", "revoke"}) {
@@ -74,6 +74,8 @@ TEST_CASE("completion: bash completes with its script") {
                          Row{"xdp-mesh bench --aead no", "none"},
                          Row{"xdp-mesh status --j", "--json"},
                          Row{"xdp-mesh status --w", "--watch"},
+                         Row{"xdp-mesh u", "up"},
+                         Row{"xdp-mesh up --di", "--dir"},
                          Row{"xdp-mesh pe", "peers"},
                          Row{"xdp-mesh ping gate --cou", "--count"},
                          Row{"xdp-mesh resolve --in", "--interface"},
