@@ -9,6 +9,8 @@
 namespace xm {
 namespace {
 
+constexpr std::uint8_t kLoadImmediate = BPF_DW;  // BPF_LD and BPF_IMM, the rest of it, are zero
+
 constexpr bpf_insn instruction(std::uint8_t code, std::uint8_t destination, std::uint8_t source,
                                std::int32_t immediate) {
   return {.code = code,
@@ -21,7 +23,7 @@ constexpr bpf_insn instruction(std::uint8_t code, std::uint8_t destination, std:
 // *(u64 *)count += 1, atomically; return XDP_DROP.
 Fd load_program(int count) {
   const std::array instructions{
-      instruction(BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count),
+      instruction(kLoadImmediate, BPF_REG_1, BPF_PSEUDO_MAP_VALUE, count),
       instruction(0, 0, 0, 0),  // the second half: the offset into the value
       instruction(BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_2, 0, 1),
       instruction(BPF_STX | BPF_ATOMIC | BPF_DW, BPF_REG_1, BPF_REG_2, BPF_ADD),
