@@ -228,7 +228,7 @@ void NodeMesh::perform(MeshAction& action, const Moment& at) {
     void operator()(const ProbeAnswered& answered) const {
       node.paths_.verified(answered.identity, answered.endpoint, answered.round_trip, at.now);
     }
-    void operator()(const SessionBegan& session) const { node.on_session(session.identity, at); }
+    void operator()(const SessionBegan& session) const { node.on_session(session, at); }
     void operator()(const MemberChanged& change) const { node.on_member(change, at); }
     void operator()(const TrySeed&) const { node.contact_next_seed(at); }
     void operator()(const EndpointObserved& observed) const {
@@ -266,7 +266,7 @@ void NodeMesh::on_member(const MemberChanged& change, const Moment& at) {
 void NodeMesh::follow_plan(const Moment& at) {
   const MeshPlan& plan = mesh_->plan();
   for (const Identity& added : peers_.follow(plan, at)) {
-    if (mesh_->gossip().has_session(added)) on_session(added, at);
+    if (mesh_->gossip().has_session(added)) on_session({added}, at);
     if (setup_.config.eager_sessions) mesh_->want_session(added, at);
   }
   hosts_.note(at.now);
@@ -279,11 +279,16 @@ void NodeMesh::follow_plan(const Moment& at) {
   network_fault_ = fault;
 }
 
-void NodeMesh::on_session(const Identity& identity, const Moment& at) {
-  const Endpoint endpoint = mesh_->gossip().endpoint_of(identity);
-  if (endpoint.is_set()) paths_.verified(identity, endpoint, 0ns, at.now);
-  peers_.began(identity, endpoint, at);
-  if (setup_.config.eager_sessions) peers_.shake_hands(identity, at);
+void NodeMesh::on_session(const SessionBegan& session, const Moment& at) {
+  const Identity& member = session.identity;
+  const Endpoint endpoint = mesh_->gossip().endpoint_of(member);
+  if (endpoint.is_set()) paths_.verified(member, endpoint, 0ns, at.now);
+  if (session.is_new_life) {
+    peers_.began(member, endpoint, at);
+  } else {
+    peers_.verified(member, endpoint, at);
+  }
+  if (setup_.config.eager_sessions) peers_.shake_hands(member, at);
 }
 
 bool NodeMesh::is_up(const SoughtSeed& sought) const {

@@ -81,7 +81,7 @@ class NodeMesh final : public MeshSide {
   void on_member(const MemberChanged& change, const Moment& at);
   void tend_keepalives(const Moment& at);
   void follow_plan(const Moment& at);
-  void on_session(const Identity& identity, const Moment& at);
+  void on_session(const SessionBegan& session, const Moment& at);
   void contact_seed(std::size_t index, const Moment& at);
   void contact_next_seed(const Moment& at);
   void tell_heard(const Moment& at);

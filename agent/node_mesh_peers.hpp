@@ -27,8 +27,8 @@ class MeshPeers {
   // Gossip has proved that the member receives there. While the data plane hears it elsewhere,
   // that is believed instead.
   void verified(const Identity& identity, const Endpoint& endpoint, const Moment& at);
-  // Gossip has begun a session from there, so the member has begun another life, and knows nothing
-  // of a session that the tunnel may still have with it.
+  // The member has begun another life there, and knows nothing of a session that the tunnel may
+  // still have with it.
   void began(const Identity& identity, const Endpoint& endpoint, const Moment& at);
   // A session is wanted before there is a packet for it.
   void shake_hands(const Identity& identity, const Moment& at);

@@ -45,9 +45,11 @@ struct ProbeAnswered {
   Endpoint endpoint;
   Duration round_trip{};
 };
-// The two have proved to each other that they are who and where they say: once a life of either.
+// The two have proved to each other that they are who and where they say: once a life of either,
+// and when they find each other again after silence.
 struct SessionBegan {
   Identity identity;
+  bool is_new_life = true;  // the member runs under another boot id than we knew
 };
 using GossipAction =
     std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan, MemberChanged,

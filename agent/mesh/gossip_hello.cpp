@@ -252,6 +252,7 @@ void Gossip::take_answer(Peer& peer, const HelloAnswer& answer, const Endpoint& 
   }
   if (swim_.members().find(peer.identity) == nullptr) return;
   if (body->knows_other_boot && peer.had_session) reported_duplicate(now);
+  const bool is_new_life = !peer.current || peer.current->peer_boot() != answer.boot;
   peer.current.emplace(std::move(session));
   peer.pending.reset();
   peer.had_session = true;
@@ -269,7 +270,7 @@ void Gossip::take_answer(Peer& peer, const HelloAnswer& answer, const Endpoint& 
     seal_and_send(peer, source, payload, now);
   }
   if (std::exchange(peer.wants_join, false)) swim_.join(peer.identity, now);
-  actions_.emplace_back(SessionBegan{peer.identity});
+  actions_.emplace_back(SessionBegan{peer.identity, is_new_life});
 }
 
 void Gossip::on_cookie(Bytes datagram, Instant now) {

@@ -200,7 +200,7 @@ void Mesh::take(GossipAction& action, const Moment& at) {
       mesh.actions_.emplace_back(verified);
     }
     void operator()(const ProbeAnswered& answered) const { mesh.actions_.emplace_back(answered); }
-    void operator()(const SessionBegan& session) const { mesh.on_session(session.identity, at); }
+    void operator()(const SessionBegan& session) const { mesh.on_session(session, at); }
     void operator()(const MemberChanged& change) const { mesh.on_member(change, at); }
     void operator()(const TrySeed& seed) const { mesh.actions_.emplace_back(seed); }
     void operator()(const EndpointObserved& observed) const {
@@ -239,9 +239,9 @@ void Mesh::on_member(const MemberChanged& change, const Moment& at) {
   gossip_.set_candidates(change.identity, roster_.candidates(*roster_.find(change.identity)));
 }
 
-void Mesh::on_session(const Identity& identity, const Moment& at) {
-  tell_revocations(identity, at);
-  actions_.emplace_back(SessionBegan{identity});
+void Mesh::on_session(const SessionBegan& session, const Moment& at) {
+  tell_revocations(session.identity, at);
+  actions_.emplace_back(session);
 }
 
 // Whom we meet (again) hears first who is out: what went round while we were apart.

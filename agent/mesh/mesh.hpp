@@ -135,7 +135,7 @@ class Mesh {
   void finish(const Moment& at);
   void take(GossipAction& action, const Moment& at);
   void on_member(const MemberChanged& change, const Moment& at);
-  void on_session(const Identity& identity, const Moment& at);
+  void on_session(const SessionBegan& session, const Moment& at);
   void tell_revocations(const Identity& identity, const Moment& at);
   void reconsider(const Moment& at);
   void take_revocations(const Moment& at);

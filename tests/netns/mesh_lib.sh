@@ -15,6 +15,7 @@
 SWITCH="$RUN-s"
 MESH_PORT=51820
 # Nodes of the mesh learn of what happens by timers of theirs: seconds until it must have happened.
+# shellcheck disable=SC2034 # the scripts
 SOON=20
 declare -A ID=() FAMILIES=()
 

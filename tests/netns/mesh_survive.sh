@@ -26,8 +26,9 @@ start_stream moves "$(host 1)" "$(host 3)" "$AT_3"
 
 # session NODE MEMBER: when its keys were agreed on, and the bytes from it, which begin at 0 with a peer.
 session() {
-  ours "$(host "$1")" status --json "$(tunnel_of "$1")" | jq -r --arg key "$(of_member "$1" "$2" \
-    .public_key)" '.peers[] | select(.public_key == $key) | "\(.latest_handshake) \(.received_bytes)"'
+  local key
+  key=$(of_member "$1" "$2" .public_key)
+  wg show "$(tunnel_of "$1")" dump | awk -v key="$key" '$1 == key { print $5, $6 }'
 }
 # is_same_session NODE MEMBER BEFORE
 is_same_session() {

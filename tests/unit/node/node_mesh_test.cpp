@@ -145,6 +145,20 @@ TEST_CASE("node of a mesh: two find each other, and a packet brings the session 
   CHECK(status.seeds[0].state == "member");
 }
 
+TEST_CASE("node of a mesh: one that starts anew has a session anew, without waiting") {
+  Two two;
+  two.start();
+  two.pass(5s);
+  REQUIRE(two.send(two.a, two.b).size() == 1);
+  two.pass(6s);
+  two.b.mesh.reset();
+  two.b.path.engine.set_interface_up(false, two.b.path.at());
+  two.b.path.engine.set_interface_up(true, two.b.path.at());
+  two.b.start();
+  two.pass(3s);
+  CHECK(two.send(two.a, two.b).size() == 1);
+}
+
 TEST_CASE("node of a mesh: who says good-bye is no peer any more") {
   Two two;
   two.start();
