@@ -40,11 +40,12 @@ std::vector<MeshCount> counters_of(const Mesh& mesh) {
 
 Reach reach_of(const Mesh& mesh, const Member& member, Instant now) {
   // A session outlives the trust of the other end, which then answers nothing that is said in it.
-  const bool tried = mesh.gossip().has_tried(member.identity);
-  const bool is_unanswered = tried && now - member.answered_at > kSilentAfter;
+  const Instant unheard = mesh.gossip().unheard_since(member.identity);
+  const bool is_unanswered = !unheard.is_never() && now - unheard > kSilentAfter;
   if (mesh.gossip().has_session(member.identity) && !is_unanswered) return Reach::direct;
-  const bool is_silent = is_unanswered && now - member.state_since > kSilentAfter;
-  return is_silent && member.is_up() ? Reach::silent : Reach::unknown;
+  const bool is_silent = is_unanswered || mesh.gossip().has_tried(member.identity);
+  return is_silent && member.is_up() && now - member.state_since > kSilentAfter ? Reach::silent
+                                                                                : Reach::unknown;
 }
 
 MemberStatus describe(const Mesh& mesh, const Member& member, const Standing& standing,

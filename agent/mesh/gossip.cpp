@@ -377,6 +377,11 @@ bool Gossip::has_session(const Identity& identity) const {
   return peer != peers_.end() && peer->second.current.has_value();
 }
 
+Instant Gossip::unheard_since(const Identity& identity) const {
+  const auto peer = peers_.find(identity);
+  return peer == peers_.end() ? Instant{} : peer->second.unheard_since;
+}
+
 bool Gossip::has_tried(const Identity& identity) const {
   const auto peer = peers_.find(identity);
   return peer != peers_.end() && peer->second.greeting.tries > 0;

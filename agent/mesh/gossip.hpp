@@ -128,6 +128,9 @@ class Gossip {
   // Not set while none has been verified.
   [[nodiscard]] Endpoint endpoint_of(const Identity& identity) const;
   [[nodiscard]] bool has_session(const Identity& identity) const;
+  // When we sent it something in its session that nothing has followed from it yet; never: it was
+  // heard.
+  [[nodiscard]] Instant unheard_since(const Identity& identity) const;
   // Whether it was greeted without an answer since the last session.
   [[nodiscard]] bool has_tried(const Identity& identity) const;
   // Identities for which something is kept: members, and those that were contacted.
