@@ -22,7 +22,7 @@ install(FILES ${completions}/_xdp-mesh DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/
 install(FILES ${completions}/xdp-mesh.fish
   DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d)
 install(FILES README.md CHANGELOG.md LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
-install(FILES docs/status-schema.json docs/control-socket.md docs/mesh.md docs/trust.md
+install(FILES docs/status-schema.json docs/control-socket.md docs/mesh.md docs/nat.md docs/trust.md
   docs/kubernetes.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(FILES deploy/systemd/example.env deploy/examples/wg0.conf deploy/examples/home.toml
   deploy/grafana/xdp-mesh.json
