@@ -146,7 +146,10 @@ Result<Fd> add_to_dispatcher(const SteerProgram& program, std::uint32_t ifindex,
 Status remove_from_dispatcher(std::uint32_t program_id, std::uint32_t ifindex) {
   catch_library_messages();
   if (!has_member(ifindex, program_id)) return {};
-  const auto program = owned<LibxdpProgram>(xdp_program__from_id(program_id));
+  // Not by xdp_program__from_id(): in libxdp 1.3 the descriptor that it opens stays open.
+  const Fd fd = program_by_id(program_id);
+  if (!fd) return errno_error("opening the dispatcher's program");
+  const auto program = owned<LibxdpProgram>(xdp_program__from_fd(fd.get()));
   if (!program) return with_library_words(errno_error("libxdp does not find the program"));
   const int status =
       xdp_program__detach(program.get(), static_cast<int>(ifindex), XDP_MODE_UNSPEC, 0);
