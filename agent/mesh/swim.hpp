@@ -214,7 +214,6 @@ class Swim {
   void ask_helpers(Instant now);
   void expire_relays(Instant now);
   void start_sweep(const Identity& but, Instant now);
-  void fill_sweep(const Identity& but);
   void sweep_one(Instant now);
   void probe_dead_or_seed(Instant now);
   void recheck(const Member& member, Instant now);
@@ -271,7 +270,6 @@ class Swim {
   Instant dead_probe_at_ = kFarFuture;
   Instant sweep_at_ = kFarFuture;
   Instant next_sweep_;  // not begun again before
-  bool has_second_sweep_ = false;
   Instant suspicion_at_ = kFarFuture;
   Instant relay_at_ = kFarFuture;
   Instant forget_at_ = kFarFuture;

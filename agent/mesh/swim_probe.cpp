@@ -1,7 +1,6 @@
 // Pings: of the member whose turn it is, for others who got no answer, and of the dead.
 #include <algorithm>
 #include <array>
-#include <utility>
 
 #include "agent/mesh/swim.hpp"
 
@@ -162,14 +161,6 @@ void Swim::expire_relays(Instant now) {
 
 // If one is back, so may be all that went with it.
 void Swim::start_sweep(const Identity& but, Instant now) {
-  fill_sweep(but);
-  if (!sweep_.empty()) sweep_at_ = now;
-  has_second_sweep_ = true;
-  next_sweep_ =
-      now + options_.sweep_interval * static_cast<std::int64_t>(sweep_.size()) + kSweepPause;
-}
-
-void Swim::fill_sweep(const Identity& but) {
   for (const Member& member : members_.all()) {
     if (member.state == MemberState::dead && member.identity != but) {
       sweep_.push_back(member.identity);
@@ -179,6 +170,9 @@ void Swim::fill_sweep(const Identity& but) {
   for (std::size_t i = sweep_.size(); i > 1; --i) {
     std::swap(sweep_[i - 1], sweep_[random_below(random_, i)]);
   }
+  if (!sweep_.empty()) sweep_at_ = now;
+  next_sweep_ =
+      now + options_.sweep_interval * static_cast<std::int64_t>(sweep_.size()) + kSweepPause;
 }
 
 void Swim::sweep_one(Instant now) {
@@ -193,11 +187,6 @@ void Swim::sweep_one(Instant now) {
     return;
   }
   sweep_at_ = kFarFuture;
-  // Where two halves meet, old claims of death are still about and undo some of the first: who is
-  // held dead after it is asked once more.
-  if (!std::exchange(has_second_sweep_, false) || members_.dead() == 0) return;
-  fill_sweep(self_);
-  sweep_at_ = now + kSweepPause;
 }
 
 void Swim::probe_dead_or_seed(Instant now) {
