@@ -208,7 +208,7 @@ class Gossip {
   void greet_at(Peer& peer, const Endpoint& to, Instant now);
   void greet_organisation(OrganisationContact& contact, Instant now);
   void repeat_greetings(Instant now);
-  [[nodiscard]] Endpoint next_destination(Peer& peer) const;
+  [[nodiscard]] static Endpoint next_candidate(Peer& peer);
   [[nodiscard]] bool make_shared(Peer& peer) const;
   [[nodiscard]] GossipSession session_with(const Peer& peer, const BootId& boot) const;
   [[nodiscard]] OrganisationContact* find_contact(const Challenge& echo);

@@ -17,7 +17,7 @@ namespace xm {
 namespace {
 
 constexpr Duration kFirstRepeat = 500ms;
-constexpr Duration kLastRepeat = 32s;
+constexpr Duration kLastRepeat = 8s;
 // After so many without an answer the hello waits until something is to be sent again.
 constexpr unsigned kRepeats = 4;
 constexpr Duration kChallengeLife = 5s;
@@ -162,8 +162,14 @@ void Gossip::greet(Peer& peer, Instant now) {
   greeting.again_at = std::max(greeting.again_at, quiet_until_);
   if (now < greeting.again_at) return;
   greeting.again_at = now + repeat_after(greeting.tries);
-  const Endpoint to = next_destination(peer);
-  if (to.is_set()) greet_at(peer, to, now);
+  // Where it was last; when that is in vain, or unknown, also one place after the other where it
+  // may be.
+  const bool is_first = greeting.tries == 0;
+  const Endpoint last = peer.endpoint;
+  const Endpoint candidate = last.is_set() && is_first ? Endpoint{} : next_candidate(peer);
+  if (last.is_set()) greet_at(peer, last, now);
+  if (candidate.is_set() && candidate != last) greet_at(peer, candidate, now);
+  if (last.is_set() || candidate.is_set()) ++greeting.tries;
 }
 
 // Greetings that go to several places at once have one challenge: whichever is answered counts.
@@ -175,7 +181,6 @@ void Gossip::greet_at(Peer& peer, const Endpoint& to, Instant now) {
     greeting.challenged_at = now;
   }
   greeting.was_full = peer.wants_full || swim_.members().find(peer.identity) == nullptr;
-  ++greeting.tries;
   Hello hello{self_, boot_, greeting.challenge, greeting.cookie, {}, {}};
   if (greeting.was_full) {
     hello.record = own_record_->record;
@@ -188,10 +193,8 @@ void Gossip::greet_at(Peer& peer, const Endpoint& to, Instant now) {
   if (!std::exchange(greeting.is_underway, true)) greeted_.push_back(peer.identity);
 }
 
-// Where it was last, then wherever it may be.
-Endpoint Gossip::next_destination(Peer& peer) const {
-  if (peer.endpoint.is_set() && peer.greeting.tries % 2 == 0) return peer.endpoint;
-  if (peer.candidates.empty()) return peer.endpoint;
+Endpoint Gossip::next_candidate(Peer& peer) {
+  if (peer.candidates.empty()) return {};
   return peer.candidates[peer.next_candidate++ % peer.candidates.size()];
 }
 

@@ -81,6 +81,12 @@ void MemberPath::heard(const Endpoint& endpoint, Instant now) {
 }
 
 void MemberPath::roamed(const Endpoint& endpoint, Instant now) {
+  // It has moved: what answered before is asked again before it is believed.
+  for (Way& other : ways_) {
+    if (other.endpoint == endpoint) continue;
+    other.answers = false;
+    other.round_trip = Duration(0);
+  }
   used_ = endpoint;
   Way& way = learn(endpoint);
   way.answers = true;

@@ -262,6 +262,26 @@ TEST_CASE("a crash takes the peer away only after three minutes without any answ
   CHECK(lab[1].holds_alive(lab[2]));
 }
 
+TEST_CASE("two that were parted and have both moved find each other by what their records say") {
+  MeshLab lab(4);
+  lab.all_trust_all();
+  lab.start_all();
+  lab.pass(30s);
+  lab[2].side = 1;
+  lab[3].side = 2;
+  lab.pass(90s);
+  REQUIRE(lab[2].member(lab[3])->state == MemberState::dead);
+  for (const std::size_t moved : {2U, 3U}) {
+    const Endpoint before = lab[moved].endpoint;
+    lab[moved].endpoint = Endpoint::parse("198.51.100." + std::to_string(moved) + ":4000").value();
+    lab[moved].mesh->set_endpoints({before, lab[moved].endpoint}, lab.at());
+    lab.carry_out(lab[moved]);
+    lab[moved].side = 0;
+  }
+  lab.pass(45s);
+  CHECK(lab.pairs() == 12);
+}
+
 TEST_CASE("who leaves is gone at once") {
   MeshLab lab(3);
   lab.all_trust_all();
