@@ -30,13 +30,6 @@ session() {
   key=$(of_member "$1" "$2" .public_key)
   wg show "$(tunnel_of "$1")" dump | awk -v key="$key" '$1 == key { print $5, $6 }'
 }
-# is_same_session NODE MEMBER BEFORE
-is_same_session() {
-  local now
-  now=$(session "$1" "$2")
-  printf 'handshake and bytes received before: %s, now: %s\n' "$3" "$now"
-  [[ ${now% *} == "${3% *}" ]] && ((${now#* } >= ${3#* }))
-}
 # is_same_peer NODE MEMBER BEFORE
 is_same_peer() {
   local now
