@@ -41,9 +41,9 @@ void MeshPeers::set_static(std::vector<PeerChange> peers, const Moment& at) {
 
 std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) {
   // Who goes, goes first: its addresses may be another's now.
-  std::erase_if(links_, [&](auto& entry) {
-    auto& [identity, link] = entry;
-    const auto same = [&](const MeshPeer& peer) { return peer.identity == identity; };
+  std::erase_if(links_, [&](const auto& entry) {
+    const Link& link = entry.second;
+    const auto same = [&](const MeshPeer& peer) { return peer.identity == entry.first; };
     if (std::any_of(plan.peers.begin(), plan.peers.end(), same)) return false;
     by_peer_.erase(link.peer);
     PeerChange gone = change_of(link.as_planned.key);
