@@ -29,6 +29,7 @@ class Judge final : public xm::Controller {
     require(xm::interface_name_fault(interface).empty());
     return xm::DetachReply{interface, {}};
   }
+  void stop() override {}
   std::vector<xm::AttachmentStatus> attachments() override { return {}; }
 };
 
