@@ -28,6 +28,7 @@ void MeshPeers::apply(PeerChange change, const Moment& at) {
 
 void MeshPeers::set_static(std::vector<PeerChange> peers, const Moment& at) {
   std::vector<PublicKey> keys;
+  keys.reserve(peers.size());
   for (const PeerChange& peer : peers) keys.push_back(peer.public_key);
   for (const PublicKey& key : static_keys_) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
@@ -128,6 +129,7 @@ void MeshPeers::set_keepalive(const Identity& identity, std::uint16_t seconds, c
 
 std::vector<Identity> MeshPeers::all() const {
   std::vector<Identity> identities;
+  identities.reserve(links_.size());
   for (const auto& [identity, link] : links_) identities.push_back(identity);
   return identities;
 }
