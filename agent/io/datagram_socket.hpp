@@ -76,6 +76,10 @@ class DatagramReceiver {
   // The frames lie in `buffers` and are valid until its next use. False when `buffers` were not
   // enough for all that waits or errors were pending: call again.
   virtual bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) = 0;
+
+  // What receive() lent is not read any more: memory that the sender's side waits for need not wait
+  // for the next receive().
+  virtual void end_loan() {}
 };
 
 // Thread: send() by any thread at any time.

@@ -44,9 +44,12 @@ class XskSocket final : public DatagramSocket {
   [[nodiscard]] static Result<std::unique_ptr<XskSocket>> create(const XskOptions& options);
   ~XskSocket() override { close(); }
 
-  // The frames lie in the UMEM, writable, and are lent until the next receive() on this socket or
-  // its close(); `buffers` are not used. What is no datagram is counted in the batch.
+  // The frames lie in the UMEM, writable, and are lent until end_loan(), the next receive() on this
+  // socket or its close(); `buffers` are not used. What is no datagram is counted in the batch.
   bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) override;
+  // The chunks go back to the kernel by the batch: what is held stays below one, also when nothing
+  // more comes.
+  void end_loan() override { receiver_.refill(); }
   // Nobody sends on it, for peers' paths have UDP sockets: all is reported as lost.
   void send(std::span<SendRun> runs, Instant now) override;
   // To poll, and to put into an xskmap; -1 after close().

@@ -1,6 +1,6 @@
 // RX. One batch in, TUN super-packets out. Read downwards; each step names its file.
 //
-//   1 receive    io/datagram_socket    frames lent until the next receive
+//   1 receive    io/datagram_socket    frames lent until they are given back
 //   2 classify   wire/wg, peer/index   shape; receiver index -> session; handshakes, gossip and
 //                                      STUN to the control thread
 //   3 decrypt    crypto/aead           in place, one call a run of packets of one session, which
@@ -9,6 +9,7 @@
 //   5 source     peer/allowed_ips      the inner source must belong to the peer
 //   6 coalesce   path/coalesce         same flow, in order; else as it is
 //   7 deliver    io/tun                one write a super-packet, all of a batch together
+//   8 give back  io/datagram_socket    nobody reads the frames any more
 #include "agent/path/rx.hpp"
 
 #include <mutex>
@@ -54,7 +55,8 @@ std::size_t Rx::run(DatagramReceiver& socket) {
     note_arrival(run, now);
     admit(run);  // 5, 6
   }
-  deliver();  // 7
+  deliver();          // 7
+  socket.end_loan();  // 8
   return batch_.frame_count;
 }
 

@@ -104,7 +104,7 @@ unrelated_successor xdp-mesh "$UNDER_TEST"
 stop_wg "$WB"
 if GO=$(command -v wireguard-go); then
   start_b
-  check "the tunnel works" wait_for 20 ping_ok "$B" 10.77.0.1
+  check "the tunnel works" ping_ok "$B" 10.77.0.1
   unrelated_successor wireguard-go "$GO"
   stop_wg "$WB"
 else
@@ -122,13 +122,13 @@ program_is_gone() { not runs_a_program "$B" u0; }
 check "own bpffs, killed: the program goes by itself" wait_for 10 program_is_gone
 check "own bpffs, killed: data messages come to the kernel" passes "$(counted "$B" data)"
 MACHINE_SYS='' start_b
-check "own bpffs, restarted: the tunnel works" wait_for 20 ping_ok "$B" 10.77.0.1
+check "own bpffs, restarted: the tunnel works" ping_ok "$B" 10.77.0.1
 check "own bpffs, restarted: by XDP" wait_for 10 receives_by "$B" "$WB" xdp
 stop_wg "$WB"
 
 # ---- removed ------------------------------------------------------------------------------------
 start_b
-check "the tunnel works" wait_for 20 ping_ok "$B" 10.77.0.1
+check "the tunnel works" ping_ok "$B" 10.77.0.1
 kill_b
 check "killed: the program is still there" runs_a_program "$B" u0
 check "detach without an agent" ours "$B" detach u0
@@ -139,7 +139,7 @@ check "the TCP stream to B beside it all is byte-exact" stop_stream beside_up
 check "the TCP stream from B beside it all is byte-exact" stop_stream beside_down
 
 start_b
-check "the tunnel works" wait_for 20 ping_ok "$B" 10.77.0.1
+check "the tunnel works" ping_ok "$B" 10.77.0.1
 kill_b
 ip -n "$B" link del u0
 check "killed, and the interface deleted: detach" ours "$B" detach u0

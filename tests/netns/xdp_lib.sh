@@ -78,14 +78,13 @@ receives_by() { # HOST INTERFACE PATH
   figure_is "$1" "$2" '.peers[0].receive_path' "$3"
 }
 
-# Every chunk is in a ring, or in the worker's hands: a batch of 512 at most is lent until the next one, and 64
-# are given back at once.
+# Every chunk is in a ring, or in the worker's hands, which gives them back by the batch.
 chunks_are_conserved() { # HOST INTERFACE
   local queues
   queues=$(figure "$1" "$2" '.interfaces[0].queues[] | select(.mode != "none") |
     [.chunks, .fill_ring.level + .rx_ring.level, .counts.rx_invalid_descs] | @tsv')
   printf 'chunks, in the rings, invalid:\n%s\n' "$queues"
-  [[ $queues ]] && awk '$2 > $1 || $2 < $1 - 576 || $3 != 0 { bad = 1 } END { exit bad }' <<<"$queues"
+  [[ $queues ]] && awk '$2 > $1 || $2 < $1 - 64 || $3 != 0 { bad = 1 } END { exit bad }' <<<"$queues"
 }
 
 # ---- what the kernel has of us --------------------------------------------------------------------
