@@ -76,7 +76,7 @@ void Tx::route(MutableBytes packet, TunQueue& tun, Instant now) {
   if (peer == nullptr) return refuse(XM_DROP_no_allowed_ip, inner, tun, now);
   const SendPath* const path = peer->path.load();
   if (path == nullptr) {
-    return peer->is_sought.load(std::memory_order_relaxed)
+    return peer->waits_for_path.load(std::memory_order_relaxed)
                ? stage(*peer, packet)
                : refuse(XM_DROP_no_endpoint, inner, tun, now);
   }

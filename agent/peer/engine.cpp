@@ -87,7 +87,7 @@ void Engine::stage(PeerId id, StagedPackets::Packet packet, const Moment& at) {
     actions_.emplace_back(FlushStaged{id});
     return;
   }
-  if (!peer->route.is_set()) actions_.emplace_back(EndpointWanted{id});
+  if (!peer->route.is_set() && peer->is_sought) actions_.emplace_back(EndpointWanted{id});
   want_handshake(*peer, at);
   rearm(*peer, at.now);
 }
@@ -174,6 +174,7 @@ void Engine::session_ready(PeerRecord& peer, bool is_initiator, const Moment& at
 void Engine::set_route(PeerRecord& peer, const PeerRoute& route) {
   if (peer.route == route) return;
   peer.route = route;
+  peer.shared->waits_for_path.store(peer.is_sought || route.is_set());
   actions_.emplace_back(PathChanged{peer.id()});
 }
 

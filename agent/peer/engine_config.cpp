@@ -35,10 +35,11 @@ Status Engine::apply_peer(PeerChange& change, const Moment& at) {
     peer = *added;
   }
 
-  if (change.is_sought) peer->shared->is_sought.store(*change.is_sought);
+  if (change.is_sought) peer->is_sought = *change.is_sought;
   if (change.preshared_key) peer->remote.preshared_key = std::move(*change.preshared_key);
   const bool had_endpoint = peer->route.is_set();
   if (change.endpoint) set_route(*peer, {*change.endpoint, IpAddress{}, 0});
+  peer->shared->waits_for_path.store(peer->is_sought || peer->route.is_set());
   change_allowed_ips(*peer, change);
   if (change.persistent_keepalive) change_keepalive(*peer, *change.persistent_keepalive, at);
   const bool is_reachable_now = !had_endpoint && peer->route.is_set();

@@ -98,8 +98,9 @@ class Peer {
   // Null while the peer has no endpoint.
   Published<const SendPath> path;
 
-  // Without an endpoint its packets wait for one, as for a session.
-  std::atomic<bool> is_sought{false};
+  // While there is no path packets wait for one, as for a session: the endpoint is known, and a
+  // socket is about to open; or somebody finds it out (PeerChange::is_sought).
+  std::atomic<bool> waits_for_path{false};
 
   Activity activity;
 

@@ -32,6 +32,7 @@ struct PeerRecord {
   std::unique_ptr<Peer> shared;  // leaves through Grace when the peer is removed
   RemoteStatic remote;
   PeerRoute route;
+  bool is_sought = false;  // as PeerChange says
 
   PendingInitiation pending;  // its index is reserved in the index table
   TimestampSource timestamps;

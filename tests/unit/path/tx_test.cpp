@@ -79,13 +79,13 @@ TEST_CASE("tx: without a session packets wait with the control thread, bounded")
   CHECK(Packet(staged.bytes.begin() + 10, staged.bytes.end()) == build_packet(packet(50)));
 }
 
-TEST_CASE("tx: packets for a peer that is sought wait, for one that is not they are refused") {
+TEST_CASE("tx: packets wait for a path that is on its way, and are refused where none is") {
   Sender sender;
   sender.rig.peer.path.exchange(nullptr);
   sender.push(packet(50));
   CHECK(sender.send().empty());
   CHECK(sender.rig.drops(XM_DROP_no_endpoint) == 1);
-  sender.rig.peer.is_sought = true;
+  sender.rig.peer.waits_for_path = true;
   sender.push(packet(50));
   CHECK(sender.send().empty());
   CHECK(sender.rig.drops(XM_DROP_no_endpoint) == 1);
