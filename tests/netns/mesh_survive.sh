@@ -30,6 +30,13 @@ session() {
   key=$(of_member "$1" "$2" .public_key)
   wg show "$(tunnel_of "$1")" dump | awk -v key="$key" '$1 == key { print $5, $6 }'
 }
+# is_same_session NODE MEMBER BEFORE
+is_same_session() {
+  local now
+  now=$(session "$1" "$2")
+  printf 'handshake and bytes received before: %s, now: %s\n' "$3" "$now"
+  [[ ${now% *} == "${3% *}" ]] && ((${now#* } >= ${3#* }))
+}
 # is_same_peer NODE MEMBER BEFORE
 is_same_peer() {
   local now
@@ -62,6 +69,8 @@ sides_are_dead() {
 
 # ---- one killed, another frozen ----------------------------------------------------------------------
 BEFORE_4=$(session 1 4)
+check "node 4 is reached by one that has no stream to it" ping_ok "$(host 2)" "$AT_4"
+QUIET_4=$(session 2 4)
 kill -STOP "$(pid_of 4)"
 FROZEN_AT=$SECONDS
 down 5 KILL
@@ -76,6 +85,7 @@ check "thawed: all see each other" wait_for "$SOON" all_see_each_other 1 2 3 4 5
 check "thawed: the stream to it goes on" stream_moves frozen
 # The stream's data went unanswered for more than 15 s, for which WireGuard itself shakes hands anew.
 check "thawed: it is the peer that it was" is_same_peer 1 4 "$BEFORE_4"
+check "thawed: where nothing was sent, in the session it had" is_same_session 2 4 "$QUIET_4"
 check "the one that came back is reached" ping_ok "$(host 1)" "$AT_5"
 check "the stream to the frozen one is byte-exact" stop_stream frozen
 

@@ -264,7 +264,7 @@ TEST_CASE("mesh command: wrong use is told before anything is done") {
            {"org sign x --days 0", "--days"},
            {"org sign x --until tomorrow", "--until: expected a time in UTC"},
            {"org sign x --until 2027-02-30T00:00:00Z", "--until: expected a time in UTC"},
-           {"org sign x --days 3 --until 2027-01-31T23:59:59Z", "excludes"},
+           {"org sign x --days 3 --until 2027-01-31T23:59:59Z", "--days excludes --until"},
            {"export --org --delegate", "--org excludes --delegate"},
            {"config show", "expected an interface, or --defaults"}}) {
     CAPTURE(line);

@@ -6,12 +6,14 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <numeric>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -44,6 +46,11 @@ Endpoint loopback(std::uint16_t port) {
 }
 
 // Datagrams of different lengths, each with its number in front.
+bool kernel_is(std::string_view release) {
+  utsname machine{};
+  return uname(&machine) == 0 && std::string_view(machine.release).starts_with(release);
+}
+
 Datagrams numbered(std::size_t count) {
   Datagrams made;
   for (std::size_t i = 0; i < count; ++i) {
@@ -533,7 +540,7 @@ TEST_CASE("io_uring: a ring that cannot be entered any more is left for system c
     ring.receive(13);
     // Linux 6.1 ends what was under way by doing it: what it takes then is lost with the ring.
     const std::size_t kept = ring.received.size();
-    CHECK(kept >= 5);
+    CHECK(kept >= (kernel_is("6.1.") ? 5 : 13));
     ring.send_here(numbered(1));
     CHECK(tokens(ring.io->wait(1s)) == std::vector<PathIo::Token>{kSocket});
     (void)ring.receive_some();

@@ -51,7 +51,6 @@ struct MeshNode {
     auto started = NodeMesh::start(std::move(*setup),
                                    {.engine = path.engine,
                                     .core = path.core,
-                                    .sockets = path,
                                     .random = path.random(),
                                     .network = std::move(kernel_network)},
                                    path.at());
