@@ -31,40 +31,37 @@ bool NodeCore::take_events_and_packets(ControlPort& port, const Moment& at) {
   return events == ControlPort::kEvents || packets == ControlPort::kStaged;
 }
 
-// In turns from all ports, so that one worker's flood does not hide another's peers.
-bool NodeCore::take_handshakes(const Moment& at) {
+// In turns from all ports, so that one worker's flood does not hide another's peers. True when
+// something may be left.
+template <typename Datagram, typename Handle>
+bool NodeCore::take_in_turns(std::size_t most, const Handle& handle) {
   std::size_t taken = 0;
   bool found = true;
-  while (found && taken < kHandshakesPerTurn) {
+  while (found && taken < most) {
     found = false;
     for (ControlPort* const port : ports_) {
-      HandshakeDatagram datagram;
-      const HandshakeQueue queue = fullest_queue();
+      Datagram datagram;
       if (!port->take(datagram)) continue;
       found = true;
       ++taken;
-      engine_.on_handshake(Bytes(datagram.bytes).first(datagram.length), datagram.source, queue,
-                           at);
-      carry_out(at);
+      handle(datagram);
     }
   }
   return found;
 }
 
+bool NodeCore::take_handshakes(const Moment& at) {
+  return take_in_turns<HandshakeDatagram>(kHandshakesPerTurn, [&](const auto& datagram) {
+    engine_.on_handshake(Bytes(datagram.bytes).first(datagram.length), datagram.source,
+                         fullest_queue(), at);
+    carry_out(at);
+  });
+}
+
 bool NodeCore::take_mesh(const Moment& at) {
-  std::size_t taken = 0;
-  bool found = true;
-  while (found && taken < kMeshPerTurn) {
-    found = false;
-    for (ControlPort* const port : ports_) {
-      MeshDatagram datagram;
-      if (!port->take(datagram)) continue;
-      found = true;
-      ++taken;
-      if (mesh_ != nullptr) mesh_->on_datagram(datagram.bytes, datagram.source, at);
-    }
-  }
-  return found;
+  return take_in_turns<MeshDatagram>(kMeshPerTurn, [&](const auto& datagram) {
+    if (mesh_ != nullptr) mesh_->on_datagram(datagram.bytes, datagram.source, at);
+  });
 }
 
 HandshakeQueue NodeCore::fullest_queue() const {
@@ -85,36 +82,24 @@ void NodeCore::carry_out(const Moment& at) {
 }
 
 void NodeCore::perform(SendMessage& action, const Moment& at) {
-  SendPath path;
-  path.remote = action.route.remote;
-  path.local = action.route.local;
-  path.interface_index = action.route.interface_index;
-  path.socket = paths_.listener_for(action.route);
-  if (path.socket == nullptr) return counters_.drops.count(XM_DROP_send_failed);
-  SendRun run{.path = &path,
-              .data = action.bytes.data(),
-              .length = action.length,
-              .segment_size = action.length,
-              .tos = action.tos,
-              .lost = 0,
-              .lost_to_full_queue = false};
-  path.socket->send(std::span(&run, 1), at.now);
-  counters_.drops.count(run.lost_to_full_queue ? XM_DROP_send_queue_full : XM_DROP_send_failed,
-                        run.lost);
+  (void)send_datagram(action.route, action.message(), at.now, action.tos);
 }
 
-bool NodeCore::send_datagram(const PeerRoute& route, Bytes bytes, Instant now) {
+bool NodeCore::send_datagram(const PeerRoute& route, Bytes bytes, Instant now, std::uint8_t tos) {
   SendPath path;
   path.remote = route.remote;
   path.local = route.local;
   path.interface_index = route.interface_index;
   path.socket = paths_.listener_for(route);
-  if (path.socket == nullptr) return false;
-  const auto length = static_cast<std::uint32_t>(bytes.size());
+  if (path.socket == nullptr) {
+    counters_.drops.count(XM_DROP_send_failed);
+    return false;
+  }
   SendRun run;
   run.path = &path;
   run.data = bytes.data();
-  run.length = run.segment_size = length;
+  run.length = run.segment_size = static_cast<std::uint32_t>(bytes.size());
+  run.tos = tos;
   path.socket->send(std::span(&run, 1), now);
   counters_.drops.count(run.lost_to_full_queue ? XM_DROP_send_queue_full : XM_DROP_send_failed,
                         run.lost);

@@ -58,8 +58,10 @@ class NodeCore {
   // Carries out what the engine wants after an input that the caller gave it.
   void carry_out(const Moment& at);
 
-  // One datagram from the port; false when there is no socket for it, or the kernel refuses.
-  [[nodiscard]] bool send_datagram(const PeerRoute& route, Bytes bytes, Instant now);
+  // One datagram from the port; false, and counted, when there is no socket for it or the kernel
+  // refuses. `tos`: the outer TOS or traffic class.
+  [[nodiscard]] bool send_datagram(const PeerRoute& route, Bytes bytes, Instant now,
+                                   std::uint8_t tos = 0);
 
   // Builds and publishes the peer's path from its route as it is now.
   void publish_path(PeerId peer);
@@ -74,6 +76,8 @@ class NodeCore {
 
   // True when something may be left.
   bool take_events_and_packets(ControlPort& port, const Moment& at);
+  template <typename Datagram, typename Handle>
+  bool take_in_turns(std::size_t most, const Handle& handle);
   bool take_handshakes(const Moment& at);
   bool take_mesh(const Moment& at);
   [[nodiscard]] HandshakeQueue fullest_queue() const;
