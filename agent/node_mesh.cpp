@@ -24,7 +24,6 @@ NodeMesh::NodeMesh(MeshSetup setup, Edges edges)
       salt_(setup_.place.state + "/salt"),
       engine_(edges.engine),
       core_(edges.core),
-      sockets_(edges.sockets),
       network_(std::move(edges.network)),
       endpoints_(setup_.place.interface, edges.random),
       peers_(edges.engine),

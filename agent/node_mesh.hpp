@@ -37,7 +37,6 @@ class NodeMesh final : public MeshSide {
   struct Edges {
     Engine& engine;
     NodeCore& core;
-    PathMaker& sockets;
     Random& random;
     std::unique_ptr<KernelNetwork> network;
   };
@@ -105,7 +104,6 @@ class NodeMesh final : public MeshSide {
   CounterFile salt_;
   Engine& engine_;
   NodeCore& core_;
-  PathMaker& sockets_;
   std::unique_ptr<KernelNetwork> network_;
   std::unique_ptr<LanListener> lan_;  // null: not wanted
   std::unique_ptr<FileWatcher> files_;

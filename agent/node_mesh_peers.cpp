@@ -1,6 +1,7 @@
 #include "agent/node_mesh_peers.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "xdpmesh/log.hpp"
 
@@ -19,8 +20,15 @@ PeerChange change_of(const PublicKey& key) {
 }  // namespace
 
 void MeshPeers::apply(PeerChange change, const Moment& at) {
+  std::vector<PeerChange> changes;
+  changes.push_back(std::move(change));
+  apply(std::move(changes), at);
+}
+
+void MeshPeers::apply(std::vector<PeerChange> changes, const Moment& at) {
+  if (changes.empty()) return;
   InterfaceChange whole;
-  whole.peers.push_back(std::move(change));
+  whole.peers = std::move(changes);
   if (Status applied = engine_.apply(std::move(whole), at); !applied) {
     log::error("mesh: " + applied.error().what);
   }
@@ -30,60 +38,67 @@ void MeshPeers::set_static(std::vector<PeerChange> peers, const Moment& at) {
   std::vector<PublicKey> keys;
   keys.reserve(peers.size());
   for (const PeerChange& peer : peers) keys.push_back(peer.public_key);
+  std::vector<PeerChange> changes;
   for (const PublicKey& key : static_keys_) {
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    PeerChange gone = change_of(key);
-    gone.remove = true;
-    apply(std::move(gone), at);
+    changes.push_back(change_of(key));
+    changes.back().remove = true;
   }
   static_keys_ = std::move(keys);
-  for (PeerChange& peer : peers) apply(std::move(peer), at);
+  std::move(peers.begin(), peers.end(), std::back_inserter(changes));
+  apply(std::move(changes), at);
 }
 
+// As one change, so that the packet path's table is made once, however many come together.
 std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) {
+  std::vector<PeerChange> changes;
+  const auto is_planned = [&](const Identity& identity) {
+    const auto found = std::lower_bound(
+        plan.peers.begin(), plan.peers.end(), identity,
+        [](const MeshPeer& peer, const Identity& wanted) { return peer.identity < wanted; });
+    return found != plan.peers.end() && found->identity == identity;
+  };
   // Who goes, goes first: its addresses may be another's now.
   std::erase_if(links_, [&](const auto& entry) {
-    const Link& link = entry.second;
-    const auto same = [&](const MeshPeer& peer) { return peer.identity == entry.first; };
-    if (std::any_of(plan.peers.begin(), plan.peers.end(), same)) return false;
-    by_peer_.erase(link.peer);
-    PeerChange gone = change_of(link.as_planned.key);
-    gone.remove = true;
-    apply(std::move(gone), at);
+    if (is_planned(entry.first)) return false;
+    by_peer_.erase(entry.second.peer);
+    changes.push_back(change_of(entry.second.as_planned.key));
+    changes.back().remove = true;
     return true;
   });
-  std::vector<Identity> added;
+  std::vector<const MeshPeer*> added;
   for (const MeshPeer& peer : plan.peers) {
     const auto known = links_.find(peer.identity);
-    if (known == links_.end()) {
-      if (add(peer, at)) added.push_back(peer.identity);
-    } else if (known->second.as_planned != peer) {
+    const bool is_new = known == links_.end();
+    if (is_new ? is_static(peer.key) : known->second.as_planned == peer) continue;
+    changes.push_back(change_of(peer.key));
+    changes.back().is_sought = true;
+    changes.back().replace_allowed_ips = true;
+    changes.back().add_allowed_ips = peer.allowed_ips;
+    if (is_new) {
+      added.push_back(&peer);
+    } else {
       known->second.as_planned = peer;
-      PeerChange change = change_of(peer.key);
-      change.replace_allowed_ips = true;
-      change.add_allowed_ips = peer.allowed_ips;
-      apply(std::move(change), at);
     }
   }
-  return added;
+  apply(std::move(changes), at);
+  return link(added);
+}
+
+std::vector<Identity> MeshPeers::link(const std::vector<const MeshPeer*>& added) {
+  std::vector<Identity> linked;
+  for (const MeshPeer* const peer : added) {
+    const auto id = engine_.find_id(peer->key);
+    if (!id) continue;  // the engine has no room for it
+    links_.emplace(peer->identity, Link{*id, *peer, 0, 0});
+    by_peer_.emplace(*id, peer->identity);
+    linked.push_back(peer->identity);
+  }
+  return linked;
 }
 
 bool MeshPeers::is_static(const PublicKey& key) const {
   return std::find(static_keys_.begin(), static_keys_.end(), key) != static_keys_.end();
-}
-
-bool MeshPeers::add(const MeshPeer& peer, const Moment& at) {
-  if (is_static(peer.key)) return false;
-  PeerChange change = change_of(peer.key);
-  change.is_sought = true;
-  change.replace_allowed_ips = true;
-  change.add_allowed_ips = peer.allowed_ips;
-  apply(std::move(change), at);
-  const auto id = engine_.find_id(peer.key);
-  if (!id) return false;
-  links_.emplace(peer.identity, Link{*id, peer, 0, 0});
-  by_peer_.emplace(*id, peer.identity);
-  return true;
 }
 
 void MeshPeers::verified(const Identity& identity, const Endpoint& endpoint, const Moment& at) {
@@ -151,12 +166,6 @@ std::optional<Identity> MeshPeers::identity_of(PeerId peer) const {
   const auto known = by_peer_.find(peer);
   if (known == by_peer_.end()) return std::nullopt;
   return known->second;
-}
-
-std::optional<PeerId> MeshPeers::find(const Identity& identity) const {
-  const auto link = links_.find(identity);
-  if (link == links_.end()) return std::nullopt;
-  return link->second.peer;
 }
 
 }  // namespace xm

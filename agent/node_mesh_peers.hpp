@@ -43,7 +43,6 @@ class MeshPeers {
   // Nothing for a static peer.
   [[nodiscard]] std::optional<Identity> identity_of(PeerId peer) const;
   [[nodiscard]] std::vector<Identity> all() const;
-  [[nodiscard]] std::optional<PeerId> find(const Identity& identity) const;
 
  private:
   struct Link {
@@ -54,8 +53,10 @@ class MeshPeers {
   };
 
   void apply(PeerChange change, const Moment& at);
+  void apply(std::vector<PeerChange> changes, const Moment& at);
+  // Those that the engine has taken.
+  [[nodiscard]] std::vector<Identity> link(const std::vector<const MeshPeer*>& added);
   [[nodiscard]] bool is_static(const PublicKey& key) const;
-  [[nodiscard]] bool add(const MeshPeer& peer, const Moment& at);
 
   Engine& engine_;
   std::map<Identity, Link> links_;

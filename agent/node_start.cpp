@@ -187,7 +187,6 @@ Status Node::start_mesh(MeshSetup setup) {
   auto mesh = NodeMesh::start(std::move(setup),
                               {.engine = engine_,
                                .core = *core_,
-                               .sockets = *sockets_,
                                .random = random_,
                                .network = std::make_unique<NetlinkNetwork>(std::move(*network))},
                               moment());

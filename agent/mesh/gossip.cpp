@@ -309,11 +309,6 @@ void Gossip::set_organisations(const std::vector<VerifyKey>& organisations) {
   }
 }
 
-void Gossip::introduce(const SharedRecord& record, const SharedStatement& statement, Instant now) {
-  swim_.introduce(record, statement, false, now);
-  pump(now);
-}
-
 void Gossip::remove(const Identity& identity, Instant now) {
   swim_.remove(identity);
   by_hint_.erase(sender_hint(identity));

@@ -107,8 +107,6 @@ class Gossip {
   void heard_elsewhere(const Identity& identity, const Endpoint& source, Instant now);
   void set_own_record(SharedRecord record, Instant now);
   void set_organisations(const std::vector<VerifyKey>& organisations);
-  // A member that the authority has on disk.
-  void introduce(const SharedRecord& record, const SharedStatement& statement, Instant now);
   // Not a member any more: its session is gone at once.
   void remove(const Identity& identity, Instant now);
   void spread_revocation(Bytes revocation, Instant now);

@@ -139,14 +139,6 @@ void Mesh::use_endpoint(const Identity& identity, const Endpoint& endpoint, cons
   finish(at);
 }
 
-void Mesh::introduce(Bytes record, Bytes certificates, const Moment& at) {
-  begin(at);
-  if (const SharedRecord held = authority_.admit_record(record, certificates)) {
-    gossip_.introduce(held, nullptr, at.now);
-  }
-  finish(at);
-}
-
 void Mesh::leave(const Moment& at) {
   begin(at);
   gossip_.leave(at.now);

@@ -106,8 +106,6 @@ class Mesh {
   // Whether it answers there; and that this is where to send to.
   void probe(const Identity& identity, const Endpoint& endpoint, const Moment& at);
   void use_endpoint(const Identity& identity, const Endpoint& endpoint, const Moment& at);
-  // A member that was known before the start.
-  void introduce(Bytes record, Bytes certificates, const Moment& at);
   void leave(const Moment& at);
   void on_timers(const Moment& at);
   [[nodiscard]] Instant next_deadline() const;

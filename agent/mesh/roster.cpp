@@ -115,11 +115,7 @@ bool Roster::is_usable(const Endpoint& endpoint) const {
 }
 
 std::vector<Endpoint> Roster::candidates(const Standing& standing) const {
-  std::vector<Endpoint> usable;
-  for (const Endpoint& endpoint : standing.record.endpoints) {
-    if (is_usable(endpoint)) usable.push_back(endpoint);
-  }
-  return usable;
+  return usable_candidates(standing.record.endpoints, inside_, {});
 }
 
 }  // namespace xm
