@@ -70,6 +70,7 @@ sides_are_dead() {
 # ---- one killed, another frozen ----------------------------------------------------------------------
 BEFORE_4=$(session 1 4)
 check "node 4 is reached by one that has no stream to it" ping_ok "$(host 2)" "$AT_4"
+sleep 11 # until WireGuard has acknowledged the last answer, by a keepalive after 10 s: it asks for nothing more then
 QUIET_4=$(session 2 4)
 kill -STOP "$(pid_of 4)"
 FROZEN_AT=$SECONDS
