@@ -108,6 +108,7 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
   const bool was_closed = std::exchange(port_, port) == 0;
   if (port == 0) return;
   endpoints_.network_changed(port, at.now);
+  for (const auto& [member, standing] : mesh_->roster().all()) offer_candidates(member, at.now);
   paths_.network_changed(at.now);
   if (was_closed) {
     names_->set(setup_.config, at.now);
@@ -115,29 +116,6 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
     follow_plan(at);
   } else {
     names_->ask_again(at.now);
-  }
-  send_requests(at);
-  carry_out(at);
-}
-
-void NodeMesh::read_names(const Moment& at) {
-  const MeshNames::News news = names_->take();
-  for (const std::size_t seed : news.seeds) {
-    if (!is_up(names_->seeds()[seed])) contact_seed(seed, at);
-  }
-  if (news.servers) endpoints_.set_servers(names_->servers(), at.now);
-  for (const std::size_t index : news.peers) {
-    const Endpoint found = names_->peer(index);
-    InterfaceChange change;
-    change.peers.emplace_back();
-    change.peers.back().public_key = setup_.config.peers.at(index).public_key;
-    change.peers.back().update_only = true;
-    const auto id = engine_.find_id(change.peers.back().public_key);
-    if (!id || engine_.route(*id).is_set()) continue;  // it may have roamed since
-    change.peers.back().endpoint = found;
-    if (Status applied = engine_.apply(std::move(change), at); !applied) {
-      log::error("mesh: " + applied.error().what);
-    }
   }
   send_requests(at);
   carry_out(at);
@@ -178,7 +156,6 @@ void NodeMesh::tell_heard(const Moment& at) {
   heard_at_ = at.now;
   for (const auto& [identity, endpoint] : peers_.take_heard()) {
     paths_.need(identity, at.now);
-    paths_.roamed(identity, endpoint, at.now);
     paths_.heard(identity, endpoint, at.now);
     mesh_->heard(identity, endpoint, at);
   }
@@ -252,14 +229,19 @@ void NodeMesh::on_member(const MemberChanged& change, const Moment& at) {
     return;
   }
   if (change.change == MemberChange::suspect) paths_.lost(change.identity, at.now);
-  const Standing* const standing = mesh_->roster().find(change.identity);
   const bool is_record =
       change.change == MemberChange::joined || change.change == MemberChange::record;
-  if (standing == nullptr || !is_record) return;
+  if (is_record) offer_candidates(change.identity, at.now);
+}
+
+// What of a member's record may be tried, what is on a network of ours first.
+void NodeMesh::offer_candidates(const Identity& member, Instant now) {
+  const Standing* const standing = mesh_->roster().find(member);
+  if (standing == nullptr) return;
   paths_.set_candidates(
-      change.identity,
+      member,
       usable_candidates(standing->record.endpoints, mesh_->roster().inside(), endpoints_.on_link()),
-      at.now);
+      now);
 }
 
 void NodeMesh::follow_plan(const Moment& at) {
@@ -288,33 +270,6 @@ void NodeMesh::on_session(const SessionBegan& session, const Moment& at) {
     peers_.verified(member, endpoint, at);
   }
   if (setup_.config.eager_sessions) peers_.shake_hands(member, at);
-}
-
-bool NodeMesh::is_up(const SoughtSeed& sought) const {
-  return std::any_of(sought.places.begin(), sought.places.end(), [this](const auto& place) {
-    const Member* const member =
-        place.identity ? mesh_->gossip().swim().members().find(*place.identity) : nullptr;
-    return member != nullptr && member->is_up();
-  });
-}
-
-void NodeMesh::contact_seed(std::size_t index, const Moment& at) {
-  for (const SoughtSeed::Place& place : names_->seeds()[index].places) {
-    mesh_->contact(place.identity, place.endpoint, at);
-  }
-}
-
-// Those without an identity are tried while nobody is there: whom they lead to nobody can tell.
-void NodeMesh::contact_next_seed(const Moment& at) {
-  const std::vector<SoughtSeed>& seeds = names_->seeds();
-  for (std::size_t tried = 0; tried < seeds.size(); ++tried) {
-    const std::size_t index = next_seed_++ % seeds.size();
-    const SoughtSeed& sought = seeds[index];
-    const bool has_identity = std::any_of(sought.places.begin(), sought.places.end(),
-                                          [](const auto& place) { return place.identity; });
-    if (has_identity ? is_up(sought) : mesh_->gossip().swim().members().up() > 0) continue;
-    return contact_seed(index, at);
-  }
 }
 
 void NodeMesh::send_requests(const Moment& at) {

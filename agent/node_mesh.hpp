@@ -2,6 +2,7 @@
 //
 //   node_mesh.cpp            inputs, and what the mesh wants done
 //   node_mesh_files.cpp      trust and configuration from the disk, and back
+//   node_mesh_seeds.cpp      seeds and other names, as they are found
 //   node_mesh_lan.cpp        hellos to and from the local network
 //   node_mesh_status.cpp     what it says of itself
 //   node_mesh_peers, _paths, _names, _endpoints, _hosts, _setup: see there
@@ -78,14 +79,17 @@ class NodeMesh final : public MeshSide {
   void carry_out(const Moment& at);
   void perform(MeshAction& action, const Moment& at);
   void on_member(const MemberChanged& change, const Moment& at);
+  void offer_candidates(const Identity& member, Instant now);
   void tend_keepalives(const Moment& at);
   void follow_plan(const Moment& at);
   void on_session(const SessionBegan& session, const Moment& at);
-  void contact_seed(std::size_t index, const Moment& at);
-  void contact_next_seed(const Moment& at);
   void tell_heard(const Moment& at);
   void send_requests(const Moment& at);
+
+  // node_mesh_seeds.cpp
   [[nodiscard]] bool is_up(const SoughtSeed& sought) const;
+  void contact_seed(std::size_t index, const Moment& at);
+  void contact_next_seed(const Moment& at);
 
   // node_mesh_files.cpp
   [[nodiscard]] std::optional<CertificateChain> load_chain();

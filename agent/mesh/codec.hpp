@@ -134,6 +134,7 @@ using GossipMessage =
 // Sizes of whole messages on the wire.
 inline constexpr std::size_t kPingSize = 32;
 inline constexpr std::size_t kAccusationSize = 73;
+inline constexpr std::size_t kChallengeMessageSize = 1 + kChallengeSize;  // and an echo's
 inline constexpr std::size_t kDigestEntrySize = 48;
 
 // Appends the message. What exceeds a bound above is an error of the caller and aborts.

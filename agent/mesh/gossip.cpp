@@ -10,13 +10,10 @@ namespace xm {
 namespace {
 
 constexpr std::size_t kMaxWaiting = 4;
-constexpr std::size_t kMaxProbes = 16;
-constexpr Duration kChallengeEvery = 1s;
 // Silence that makes us ask whether the other still has our session.
 constexpr Duration kUnheard = 1s;
 constexpr std::uint8_t kEchoType = 17;
 constexpr std::uint8_t kChallengeType = 18;
-constexpr std::size_t kSessionMessage = 1 + kChallengeSize;
 
 // The session's own messages stand first in a payload, if there are any.
 struct SessionMessages {
@@ -27,12 +24,12 @@ struct SessionMessages {
 
 SessionMessages split_payload(Bytes payload) {
   SessionMessages found{{}, {}, payload};
-  while (found.rest.size() >= kSessionMessage &&
+  while (found.rest.size() >= kChallengeMessageSize &&
          (found.rest[0] == kEchoType || found.rest[0] == kChallengeType)) {
     Challenge token;
     std::copy_n(found.rest.begin() + 1, kChallengeSize, token.begin());
     (found.rest[0] == kEchoType ? found.echo : found.challenge) = token;
-    found.rest = found.rest.subspan(kSessionMessage);
+    found.rest = found.rest.subspan(kChallengeMessageSize);
   }
   return found;
 }
@@ -168,18 +165,6 @@ void Gossip::on_authentic(Peer& peer, Bytes payload, const Endpoint& source, std
   allowance_ = 0;
 }
 
-// Of a probe it is news of that place alone; else the member is there now.
-void Gossip::on_echo(Peer& peer, const Endpoint& source, Instant now) {
-  const auto probe = std::find_if(peer.probes.begin(), peer.probes.end(),
-                                  [&](const auto& sent) { return sent.first == source; });
-  if (probe == peer.probes.end()) {
-    set_endpoint(peer, source);
-    return;
-  }
-  actions_.emplace_back(ProbeAnswered{peer.identity, source, now - probe->second});
-  peer.probes.erase(probe);
-}
-
 // --- sending -------------------------------------------------------------------------------------
 
 void Gossip::send_payload(const SendPayload& payload, Instant now) {
@@ -216,20 +201,6 @@ void Gossip::send_datagram(const Endpoint& to, std::vector<std::uint8_t> bytes) 
   actions_.emplace_back(SendDatagram{to, std::move(bytes)});
 }
 
-void Gossip::set_endpoint(Peer& peer, const Endpoint& endpoint) {
-  if (peer.endpoint == endpoint) return;
-  peer.endpoint = endpoint;
-  actions_.emplace_back(EndpointVerified{peer.identity, endpoint});
-}
-
-void Gossip::challenge(Peer& peer, const Endpoint& source, Instant now) {
-  if (!peer.challenged_at.is_never() && now - peer.challenged_at < kChallengeEvery) return;
-  peer.challenged_at = now;
-  ByteWriter out;
-  write_message(out, ChallengeMessage{guard_.challenge_for(peer.identity, source, now)});
-  send_payload({peer.identity, source, out.take()}, now);
-}
-
 // What SWIM wants done: payloads become datagrams, the rest is the owner's.
 void Gossip::pump(Instant now) {
   for (SwimAction& action : swim_.take_actions()) {
@@ -253,48 +224,6 @@ void Gossip::pump(Instant now) {
 }
 
 // --- the other inputs ----------------------------------------------------------------------------
-
-void Gossip::set_candidates(const Identity& identity, std::vector<Endpoint> candidates) {
-  Peer& peer = peer_of(identity);
-  peer.candidates = std::move(candidates);
-  peer.next_candidate = 0;
-}
-
-void Gossip::probe(const Identity& identity, const Endpoint& endpoint, Instant now) {
-  if (swim_.members().find(identity) == nullptr) return;
-  Peer& peer = peer_of(identity);
-  if (!peer.current) {
-    greet_at(peer, endpoint, now);
-    return;
-  }
-  std::erase_if(peer.probes, [&](const auto& sent) {
-    return sent.first == endpoint || now - sent.second > HelloGuard::kSlot;
-  });
-  if (peer.probes.size() == kMaxProbes) peer.probes.erase(peer.probes.begin());
-  peer.probes.emplace_back(endpoint, now);
-  ByteWriter out;
-  write_message(out, ChallengeMessage{guard_.challenge_for(identity, endpoint, now)});
-  seal_and_send(peer, endpoint, out.written(), now);
-}
-
-void Gossip::use_endpoint(const Identity& identity, const Endpoint& endpoint) {
-  if (Peer* const peer = find(identity); peer != nullptr && peer->current) {
-    set_endpoint(*peer, endpoint);
-  }
-}
-
-void Gossip::heard_elsewhere(const Identity& identity, const Endpoint& source, Instant now) {
-  if (swim_.members().find(identity) == nullptr) return;
-  Peer& peer = peer_of(identity);
-  swim_.heard_answer(identity, now);
-  // Where the data plane finds it gossip may too, once the address has echoed.
-  if (peer.endpoint != source && peer.current) {
-    allowance_ = kSealedOverhead + kSessionMessage;
-    challenge(peer, source, now);
-    allowance_ = 0;
-  }
-  pump(now);
-}
 
 void Gossip::set_own_record(SharedRecord record, Instant now) {
   own_record_ = record;
@@ -360,11 +289,6 @@ Instant Gossip::next_deadline() const {
     if (peer != peers_.end()) next = std::min(next, peer->second.greeting.again_at);
   }
   return next;
-}
-
-Endpoint Gossip::endpoint_of(const Identity& identity) const {
-  const auto peer = peers_.find(identity);
-  return peer == peers_.end() ? Endpoint{} : peer->second.endpoint;
 }
 
 bool Gossip::has_session(const Identity& identity) const {

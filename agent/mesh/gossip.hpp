@@ -1,8 +1,9 @@
 // The mesh's datagrams: who may talk to us, under which key, from which address; and SWIM above it.
 // Datagrams and time go in, actions come out: no descriptor, clock or thread.
 //
-//   gossip.cpp         inputs, sealed datagrams, endpoints
-//   gossip_hello.cpp   the way to a session: hello, answer, cookie, stale
+//   gossip.cpp            inputs, sealed datagrams
+//   gossip_endpoints.cpp  where members are
+//   gossip_hello.cpp      the way to a session: hello, answer, cookie, stale
 //
 // What a stranger gets: silence without the mac; with it, for a hello, one answer or cookie of no
 // more bytes, and that only when its record makes it a member. A session changes hands, and an
@@ -185,13 +186,17 @@ class Gossip {
                                    const Endpoint& source, Instant now);
   void send_payload(const SendPayload& payload, Instant now);
   void seal_and_send(Peer& peer, const Endpoint& to, Bytes payload, Instant now);
-  void on_echo(Peer& peer, const Endpoint& source, Instant now);
-  void set_endpoint(Peer& peer, const Endpoint& endpoint);
-  void challenge(Peer& peer, const Endpoint& source, Instant now);
   void pump(Instant now);
   [[nodiscard]] Peer& peer_of(const Identity& identity);
   [[nodiscard]] Peer* find(const Identity& identity);
   void send_datagram(const Endpoint& to, std::vector<std::uint8_t> bytes);
+
+  // gossip_endpoints.cpp
+  void on_echo(Peer& peer, const Endpoint& source, Instant now);
+  void set_endpoint(Peer& peer, const Endpoint& endpoint);
+  void challenge(Peer& peer, const Endpoint& source, Instant now);
+  static void try_first(Peer& peer, const Endpoint& endpoint);
+  [[nodiscard]] static Endpoint next_candidate(Peer& peer);
 
   // gossip_hello.cpp
   void on_hello(Bytes datagram, const Endpoint& source, Instant now);
@@ -206,7 +211,6 @@ class Gossip {
   void greet_at(Peer& peer, const Endpoint& to, Instant now);
   void greet_organisation(OrganisationContact& contact, Instant now);
   void repeat_greetings(Instant now);
-  [[nodiscard]] static Endpoint next_candidate(Peer& peer);
   [[nodiscard]] bool make_shared(Peer& peer) const;
   [[nodiscard]] GossipSession session_with(const Peer& peer, const BootId& boot) const;
   [[nodiscard]] OrganisationContact* find_contact(const Challenge& echo);

@@ -120,11 +120,7 @@ void Gossip::send_stale(Bytes datagram, const Identity& sender, const Endpoint& 
 void Gossip::contact(const Identity& identity, const Endpoint& endpoint, Instant now) {
   if (identity == self_) return;
   Peer& peer = peer_of(identity);
-  if (std::find(peer.candidates.begin(), peer.candidates.end(), endpoint) ==
-      peer.candidates.end()) {
-    peer.candidates.insert(peer.candidates.begin(), endpoint);
-    peer.next_candidate = 0;
-  }
+  try_first(peer, endpoint);
   peer.wants_join = true;
   peer.greeting.tries = 0;
   greet(peer, now);
@@ -191,11 +187,6 @@ void Gossip::greet_at(Peer& peer, const Endpoint& to, Instant now) {
   std::copy(mac.begin(), mac.end(), peer.last_mac.begin());
   send_datagram(to, std::move(datagram));
   if (!std::exchange(greeting.is_underway, true)) greeted_.push_back(peer.identity);
-}
-
-Endpoint Gossip::next_candidate(Peer& peer) {
-  if (peer.candidates.empty()) return {};
-  return peer.candidates[peer.next_candidate++ % peer.candidates.size()];
 }
 
 void Gossip::repeat_greetings(Instant now) {
@@ -318,7 +309,7 @@ void Gossip::on_stale(Bytes datagram, const Endpoint& source, Instant now) {
   peer.wants_full = peer.wants_full || peer.greeting.is_underway;
   // A member that is back need not wait for the pause of one that did not answer.
   peer.greeting.again_at = std::min(peer.greeting.again_at, now);
-  if (peer.endpoint != source) peer.candidates.insert(peer.candidates.begin(), source);
+  if (peer.endpoint != source) try_first(peer, source);
   greet(peer, now);
 }
 

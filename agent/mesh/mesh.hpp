@@ -4,6 +4,7 @@
 //
 //   mesh.cpp        inputs, and what comes out of gossip
 //   mesh_plan.cpp   from members to peers, addresses and routes
+//   mesh_faults.cpp what is wrong, as people are told
 //
 // After every input the caller carries out take_actions().
 #pragma once

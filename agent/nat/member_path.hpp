@@ -83,7 +83,7 @@ class MemberPath {
                 std::vector<Action>& actions);
   // Something authentic came from there: it lives. Of the endpoint in use only.
   void heard(const Endpoint& endpoint, Instant now);
-  // The data plane sends there by itself since it received from there (WireGuard's roaming).
+  // It has proved to be there now, without having been asked: it has moved.
   void roamed(const Endpoint& endpoint, Instant now);
   // The endpoint in use does not answer, says who sends there. Any other is ignored.
   void lost(const Endpoint& endpoint, Instant now, std::vector<Action>& actions);
