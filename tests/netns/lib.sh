@@ -206,6 +206,22 @@ hosts_behind_nat() {
   in_ns "$M" sysctl -qw net.ipv4.ip_forward=1
 }
 
+# masquerade_from PORT: what $M forwards to the outside leaves from that port of its own; what it knew
+# before is forgotten.
+masquerade_from() {
+  in_ns "$M" nft -f - <<NFT
+table ip nat { }
+delete table ip nat
+table ip nat {
+  chain out {
+    type nat hook postrouting priority srcnat;
+    oifname u1 meta l4proto udp masquerade to :$1
+  }
+}
+NFT
+  in_ns "$M" conntrack -F 2>/dev/null
+}
+
 # ---- WireGuard ----------------------------------------------------------------------------------
 
 # genkeys NAME...: private key in $TMP/NAME.key, public key in ${PUB[NAME]}.

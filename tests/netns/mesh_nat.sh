@@ -27,21 +27,6 @@ address "$B" u0 192.0.2.9/24 192.0.2.10/24
 ip -n "$(host 3)" route add default via 198.51.100.1
 in_ns "$M" sysctl -qw net.ipv4.ip_forward=1
 
-# masquerade_to PORT: node 3's packets leave as 192.0.2.100 from that port; what the router knew is
-# forgotten.
-masquerade_to() {
-  in_ns "$M" nft -f - <<NFT
-table ip nat { }
-delete table ip nat
-table ip nat {
-  chain out {
-    type nat hook postrouting priority srcnat;
-    oifname u1 meta l4proto udp masquerade to :$1
-  }
-}
-NFT
-  in_ns "$M" conntrack -F 2>/dev/null
-}
 # As routers do: what nobody inside has asked for ends here, and leaves no trace that takes the port.
 in_ns "$M" nft -f - <<NFT
 table ip closed {
@@ -55,7 +40,7 @@ says_it_is_at() { # PORT
   finds 3 ".endpoints | index(\"192.0.2.100:$1\") != null" true
 }
 
-masquerade_to 41000
+masquerade_from 41000
 in_background "$B" turnserver -n --stun-only --no-cli --no-tls --no-dtls --no-tcp \
   -L 192.0.2.9 -L 192.0.2.10 --log-file stdout --simple-log \
   --pidfile "$TMP/turnserver.pid" --userdb "$TMP/turndb" >"$TMP/turnserver.log" 2>&1
@@ -87,7 +72,7 @@ check "it is reached through it" ping_ok "$(host 1)" "$AT_3"
 start_stream out "$(host 3)" "$(host 2)" "$AT_2"
 start_stream in "$(host 1)" "$(host 3)" "$AT_3"
 for port in 42000 43000; do
-  masquerade_to "$port"
+  masquerade_from "$port"
   check "the mapping changes to $port: the stream from inside goes on" stream_moves out
   check "the mapping changes to $port: the stream from outside goes on" stream_moves in
   check "the mapping changes to $port: the others follow" wait_for "$SOON" seen_at "$port"
@@ -95,7 +80,7 @@ done
 check "the stream from inside is byte-exact" stop_stream out
 check "the stream from outside is byte-exact" stop_stream in
 
-masquerade_to 44000
+masquerade_from 44000
 check "without traffic: the others follow" wait_for "$SOON" seen_at 44000
 check "without traffic: it is reached there" ping_ok "$(host 2)" "$AT_3"
 check "without traffic: nobody was held dead" all_see_each_other 1 2 3

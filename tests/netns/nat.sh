@@ -6,22 +6,6 @@ source "$(dirname "$0")/lib.sh"
 setup nft conntrack sysctl
 hosts_behind_nat
 
-# masquerade_from PORTS: A's packets leave as 192.0.2.1 with a port of that range; what the router
-# knew before is forgotten.
-masquerade_from() {
-  in_ns "$M" nft -f - <<NFT
-table ip nat { }
-delete table ip nat
-table ip nat {
-  chain out {
-    type nat hook postrouting priority srcnat;
-    oifname u1 meta l4proto udp masquerade to :$1
-  }
-}
-NFT
-  in_ns "$M" conntrack -F 2>/dev/null
-}
-
 masquerade_from 41000-41099
 start_wg "$A" "$WA" "$UNDER_TEST"
 start_wg "$B" "$WB" "$UNDER_TEST"
