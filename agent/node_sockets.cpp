@@ -86,6 +86,7 @@ std::unique_ptr<const SendPath> NodeSockets::make_path(PeerId peer, const PeerRo
   path->local = route.local;
   path->interface_index = route.interface_index;
   path->socket = socket;
+  path->listeners = {current_->listeners->v4(), current_->listeners->v6()};
   return path;
 }
 

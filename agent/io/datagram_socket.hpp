@@ -22,8 +22,18 @@ class DatagramSocket;
 inline constexpr std::uint32_t kMaxSegments = 64;
 inline constexpr std::uint32_t kMaxUdpPayload = 65507;
 
-// How to reach one peer: published by the control thread, replaced whole when anything of it
-// changes, read by every worker. Only the GSO state is mutable.
+// The sockets of the port itself, by address family; null where the machine lacks it.
+struct Listeners {
+  DatagramSocket* v4 = nullptr;
+  DatagramSocket* v6 = nullptr;
+
+  [[nodiscard]] DatagramSocket* of_family(IpAddress::Family family) const {
+    return family == IpAddress::Family::v4 ? v4 : v6;
+  }
+};
+
+// How to reach one peer: replaced whole when anything of it changes, read by every worker. Only the
+// GSO state is mutable.
 struct SendPath {
   Endpoint remote;
   // Sticky source: the local address and interface that the peer last sent to. Family none and 0
@@ -33,6 +43,8 @@ struct SendPath {
   // The socket to send on: the peer's connected one, or the listener of its address family.
   // Outlives the path.
   DatagramSocket* socket = nullptr;
+  // By which the peer is reached should it turn up elsewhere. They outlive the path too.
+  Listeners listeners;
   // GSO is not used before this instant: a segmented send was refused on this path, so datagrams go
   // one by one until the path MTU changes or a while has passed. Nanoseconds, as Instant.
   mutable std::atomic<std::int64_t> no_gso_until{0};

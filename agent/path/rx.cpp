@@ -12,6 +12,7 @@
 //   8 give back  io/datagram_socket    nobody reads the frames any more
 #include "agent/path/rx.hpp"
 
+#include <memory>
 #include <mutex>
 #include <span>
 
@@ -192,7 +193,26 @@ void Rx::check_endpoint(Peer& peer, const Source& source) {
                     path->local == source.local && path->interface_index == source.interface_index;
   if (same) return;
   // When its queue is full the next packet says it again.
-  (void)thread_.control.post_event({peer.id, PeerEventKind::endpoint_moved, 0, source});
+  if (!thread_.control.post_event({peer.id, PeerEventKind::endpoint_moved, 0, source})) return;
+  if (path != nullptr) answer_there(peer, *path, source);
+}
+
+// Until the control thread comes to it: the packet is not delivered yet, and its answer already
+// goes to the new place. By the old one it would move the other side's endpoint back, whose next
+// packet would move ours, and so on: the two would chase each other.
+void Rx::answer_there(Peer& peer, const SendPath& old_path, const Source& source) {
+  DatagramSocket* const socket = old_path.listeners.of_family(source.remote.address.family);
+  if (socket == nullptr) return;
+  auto path = std::make_unique<SendPath>();
+  path->remote = source.remote;
+  path->local = source.local;
+  path->interface_index = source.interface_index;
+  path->socket = socket;
+  path->listeners = old_path.listeners;
+  // Not when the control thread has published another meanwhile, which is the newer.
+  if (!peer.path.replace(&old_path, path.get())) return;
+  (void)path.release();
+  context_.grace.retire(std::unique_ptr<const SendPath>(&old_path));
 }
 
 void Rx::admit(Run run) {

@@ -47,6 +47,7 @@ class Rx {
   void check_replay(Run run);
   void note_arrival(Run run, Instant now);
   void check_endpoint(Peer& peer, const Source& source);
+  void answer_there(Peer& peer, const SendPath& old_path, const Source& source);
   void admit(Run run);
   [[nodiscard]] bool source_is_allowed(Bytes packet, const Peer& peer);
   void deliver();

@@ -52,18 +52,20 @@ void Engine::clear_sources() {
 void Engine::on_event(const PeerEvent& event, const Moment& at) {
   PeerRecord* const peer = find(event.peer);
   if (peer == nullptr) return;
+  // Also while the interface is down: the worker has moved the path already.
+  if (event.kind == PeerEventKind::endpoint_moved) {
+    set_route(*peer, {event.source.remote, event.source.local, event.source.interface_index});
+  }
   if (!is_up_) return peer->shared->activity.handshake_wanted.store(false);
   switch (event.kind) {
     case PeerEventKind::arm_timers:
+    case PeerEventKind::endpoint_moved:
       break;
     case PeerEventKind::want_handshake:
       want_handshake(*peer, at);
       break;
     case PeerEventKind::session_confirmed:
       if (peer->keypairs.confirm(event.local_index)) session_ready(*peer, false, at);
-      break;
-    case PeerEventKind::endpoint_moved:
-      set_route(*peer, {event.source.remote, event.source.local, event.source.interface_index});
       break;
   }
   rearm(*peer, at.now);

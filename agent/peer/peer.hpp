@@ -3,8 +3,8 @@
 // packets) belongs to the control thread and lies in engine.hpp.
 //
 // Thread: the control thread creates peers, publishes `sending` and `path`, and retires peers
-// through Grace; workers read inside a Grace section and write only the atomics of Activity and the
-// byte counts.
+// through Grace; workers read inside a Grace section and write only the atomics of Activity, the
+// byte counts and, when the peer has moved, `path`.
 #pragma once
 
 #include <atomic>

@@ -1,9 +1,9 @@
 // When may the control thread free what a worker may still be reading?
 //
-// Epoch-based reclamation with one writer (the control thread) and a fixed set of readers (one a
-// worker). A reader loads published pointers only between enter() and leave(), which enclose one
-// batch and never a wait. The writer first replaces the pointer, then retires the old object;
-// reclaim() frees it once every reader that could have seen it has left. Nobody ever blocks.
+// Epoch-based reclamation with a fixed set of readers (one a worker). A reader loads published
+// pointers only inside a Section, which encloses one batch and never a wait. A writer (the control
+// thread; a reader, rarely) first replaces the pointer, then retires the old object; reclaim()
+// frees it once every reader that could have seen it has left.
 //
 // Publication and entry are sequentially consistent so that "the reader is inside" and "the pointer
 // was replaced" cannot each miss the other; on x86 that costs one exchange a batch.
@@ -14,18 +14,24 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <utility>
 #include <vector>
 
 namespace xm {
 
-// A pointer that the control thread replaces and readers load inside a Grace section.
+// A pointer that is replaced while readers load it inside a Grace section.
 template <typename T>
 class Published {
  public:
   [[nodiscard]] T* load() const { return pointer_.load(std::memory_order_seq_cst); }
   // Control thread only. Returns what was there before, to be retired.
   T* exchange(T* next) { return pointer_.exchange(next, std::memory_order_seq_cst); }
+  // For a reader, inside the section in which it loaded `expected`. When true, that is no longer
+  // published, and the caller's to retire.
+  [[nodiscard]] bool replace(T* expected, T* next) {
+    return pointer_.compare_exchange_strong(expected, next, std::memory_order_seq_cst);
+  }
 
  private:
   std::atomic<T*> pointer_{nullptr};
@@ -49,15 +55,17 @@ class Grace {
     std::atomic<std::uint64_t>& slot_;
   };
 
-  // Control thread only. `object` is no longer published; it is destroyed by a later reclaim().
+  // Any thread. `object` is no longer published; it is destroyed by a later reclaim().
   template <typename T>
   void retire(std::unique_ptr<T> object) {
     if (object == nullptr) return;
-    retired_.push_back({start_period(), std::shared_ptr<const void>(std::move(object))});
+    std::shared_ptr<const void> retired(std::move(object));
+    const std::lock_guard lock(retired_lock_);
+    retired_.push_back({start_period(), std::move(retired)});
   }
 
-  // Control thread only. For what is not simply freed: has_passed() of the value that
-  // start_period() gave is true once no reader can hold what was unpublished before it.
+  // For what is not simply freed: has_passed() of the value that start_period() gave is true once
+  // no reader can hold what was unpublished before it.
   [[nodiscard]] std::uint64_t start_period() {
     return epoch_.fetch_add(1, std::memory_order_seq_cst) + 1;
   }
@@ -66,7 +74,12 @@ class Grace {
   // Control thread only. Frees what no reader can hold any more; returns how much still waits.
   std::size_t reclaim() {
     const std::uint64_t oldest = oldest_reader();
-    while (!retired_.empty() && retired_.front().epoch <= oldest) retired_.pop_front();
+    std::vector<std::shared_ptr<const void>> freed;  // after the lock: it may take a while
+    const std::lock_guard lock(retired_lock_);
+    while (!retired_.empty() && retired_.front().epoch <= oldest) {
+      freed.push_back(std::move(retired_.front().object));
+      retired_.pop_front();
+    }
     return retired_.size();
   }
 
@@ -92,7 +105,8 @@ class Grace {
 
   std::vector<Reader> readers_;
   std::atomic<std::uint64_t> epoch_{1};
-  std::deque<Retired> retired_;  // control thread only, oldest first
+  std::mutex retired_lock_;
+  std::deque<Retired> retired_;  // oldest first
 };
 
 }  // namespace xm

@@ -54,16 +54,22 @@ class PathRig {
     session = std::make_unique<PeerSession>(std::move(keys), clock.now(), peer);
     sessions_.publish(session->local_index(), session.get());
     peer.sending.exchange(session.get());
-    path_.remote = Endpoint::parse(side.remote).value();
-    path_.local = socket.local().address;
-    path_.interface_index = 1;
-    path_.socket = &socket;
-    peer.path.exchange(&path_);
+    auto path = std::make_unique<SendPath>();
+    path->remote = Endpoint::parse(side.remote).value();
+    path->local = socket.local().address;
+    path->interface_index = 1;
+    path->socket = &socket;
+    path->listeners.v4 = &socket;
+    peer.path.exchange(path.release());
     const AllowedIp allowed{Prefix::parse(side.allowed).value(), &peer};
     table_ = std::make_unique<const AllowedIps>(std::span(&allowed, 1));
     allowed_ips_.exchange(table_.get());
   }
-  ~PathRig() { sessions_.release(session->local_index()); }
+  ~PathRig() {
+    sessions_.release(session->local_index());
+    forget_path();
+  }
+  void forget_path() { delete peer.path.exchange(nullptr); }
 
   [[nodiscard]] std::uint64_t drops(xm_drop reason) const { return counters.drops.of(reason); }
   [[nodiscard]] std::vector<PeerEvent> take_events() {
@@ -92,7 +98,6 @@ class PathRig {
   IndexTable sessions_;
   Published<const AllowedIps> allowed_ips_;
   std::unique_ptr<const AllowedIps> table_;
-  SendPath path_;
   PathContext context_;
   std::unique_ptr<AeadEngine> aead_;
   PathThread thread_;

@@ -55,7 +55,20 @@ TEST_CASE("grace: a reader that entered later holds nothing older") {
   CHECK(alive == 0);
 }
 
-// For the thread sanitizer: readers look at a value that is replaced under them all the time.
+TEST_CASE("grace: a reader replaces only what it has seen") {
+  int seen = 1;
+  int newer = 2;
+  int own = 3;
+  Published<int> published;
+  published.exchange(&seen);
+  CHECK(published.replace(&seen, &own));
+  published.exchange(&newer);
+  CHECK_FALSE(published.replace(&seen, &own));
+  CHECK(published.load() == &newer);
+}
+
+// For the thread sanitizer: readers look at a value that is replaced under them all the time, and
+// replace it themselves.
 TEST_CASE("grace: readers and a writer on threads") {
   constexpr std::size_t kReaders = 2;
   Grace grace(kReaders);
@@ -70,6 +83,10 @@ TEST_CASE("grace: readers and a writer on threads") {
         const Grace::Section section(grace, reader);
         const std::vector<int>& seen = *published.load();
         for (const int value : seen) torn += value != seen.front() ? 1 : 0;
+        auto own = std::make_unique<const std::vector<int>>(16, -1);
+        if (!published.replace(&seen, own.get())) continue;
+        (void)own.release();
+        grace.retire(std::unique_ptr<const std::vector<int>>(&seen));
       }
     });
   }

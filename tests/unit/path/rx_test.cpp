@@ -131,6 +131,24 @@ TEST_CASE("rx: an authenticated packet from elsewhere asks for the endpoint to m
   CHECK(events[0].source.remote == Endpoint::parse("198.51.100.1:7").value());
 }
 
+TEST_CASE("rx: what answers a packet from elsewhere goes there before the control thread knows") {
+  Tunnel tunnel;
+  tunnel.left.socket.move_to(Endpoint::parse("198.51.100.1:7").value());
+  (void)tunnel.sealed(packet());
+  const SendPath& path = *tunnel.right.peer.path.load();
+  CHECK(path.remote == Endpoint::parse("198.51.100.1:7").value());
+  CHECK(path.socket == &tunnel.right.socket);
+  CHECK(path.listeners.v4 == &tunnel.right.socket);
+}
+
+TEST_CASE("rx: a peer that turns up where we have no socket waits for the control thread") {
+  Tunnel tunnel;
+  tunnel.left.socket.move_to(Endpoint::parse("[2001:db8::7]:7").value());
+  (void)tunnel.sealed(packet());
+  CHECK(tunnel.right.raised(PeerEventKind::endpoint_moved));
+  CHECK(tunnel.right.peer.path.load()->remote == Endpoint::parse(kRight.remote).value());
+}
+
 TEST_CASE("rx: an initiator hears of a session's last minutes once") {
   Tunnel tunnel;
   tunnel.clock.advance(166s);

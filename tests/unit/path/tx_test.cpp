@@ -81,7 +81,7 @@ TEST_CASE("tx: without a session packets wait with the control thread, bounded")
 
 TEST_CASE("tx: packets wait for a path that is on its way, and are refused where none is") {
   Sender sender;
-  sender.rig.peer.path.exchange(nullptr);
+  sender.rig.forget_path();
   sender.push(packet(50));
   CHECK(sender.send().empty());
   CHECK(sender.rig.drops(XM_DROP_no_endpoint) == 1);
