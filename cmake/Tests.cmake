@@ -23,8 +23,9 @@ target_link_libraries(xm_test_main PUBLIC xm_base xm_dep_crypto doctest::doctest
 # doctest's own implementation need not be examined.
 target_compile_options(xm_test_main PRIVATE -O0 -fno-sanitize=all)
 
-# What runs under the sanitizers too.
-add_custom_target(xm_tests)
+# All unit tests; and what runs under the sanitizers too.
+add_custom_target(xm_unit_tests)
+add_custom_target(xm_tests DEPENDS xm_unit_tests)
 
 # xm_test_binary(NAME PREFIX SECONDS sources...)
 function(xm_test_binary name prefix seconds)
@@ -33,7 +34,7 @@ function(xm_test_binary name prefix seconds)
   endif()
   add_executable(${name} ${ARGN})
   target_link_libraries(${name} PRIVATE xm_test_main xm_test_support xm_test_options)
-  xm_precompile(${name} xm_unit_tests <doctest/doctest.h>)
+  xm_precompile(${name} xm_unit_tests_base <doctest/doctest.h>)
   # The list of cases is made whenever the binary is, and CTest reads it when it runs.
   set(cases ${PROJECT_BINARY_DIR}/${name}.ctest.cmake)
   add_custom_command(TARGET ${name} POST_BUILD BYPRODUCTS ${cases}
@@ -57,11 +58,17 @@ set_property(SOURCE ${readers} tests/unit/noise/fuzz_corpus_test.cpp
   tests/unit/ctl/status_schema_test.cpp tests/unit/ctl/metrics_test.cpp
   tests/unit/nat/stun_test.cpp tests/bpf/budget_test.cpp
   APPEND PROPERTY COMPILE_DEFINITIONS XM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-file(GLOB_RECURSE unit CONFIGURE_DEPENDS tests/unit/*_test.cpp)
+# One binary a folder. Each case runs in a process of its own, and under a sanitizer a process takes the longer to
+# start the more there is in its binary.
+set(folders base crypto wire loader noise io peer path ctl node nat mesh store cli bench)
 if(XM_TSAN)
-  list(FILTER unit EXCLUDE REGEX "tests/unit/(bench|cli|mesh|nat|store)/")
+  list(REMOVE_ITEM folders nat mesh store cli bench)
 endif()
-xm_test_binary(xm_unit_tests unit 300 ${unit})
+foreach(folder IN LISTS folders)
+  file(GLOB unit CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
+  xm_test_binary(xm_unit_tests_${folder} unit 300 ${unit})
+  add_dependencies(xm_unit_tests xm_unit_tests_${folder})
+endforeach()
 # The mesh under virtual time: for tests and for xdp-mesh-sim, and optimised, for it runs long.
 add_library(xm_mesh_world STATIC tests/sim/mesh_world.cpp tests/sim/mesh_scenarios.cpp)
 target_link_libraries(xm_mesh_world PUBLIC xm_mesh)
@@ -75,31 +82,16 @@ xm_test_binary(xm_sim_tests sim 900 ${sim})
 target_link_libraries(xm_sim_tests PRIVATE xm_mesh_world)
 file(GLOB bpf CONFIGURE_DEPENDS tests/bpf/*_test.cpp)
 xm_test_binary(xm_bpf_tests bpf 300 ${bpf})
-foreach(binary IN ITEMS xm_unit_tests xm_sim_tests)
-  if(TARGET ${binary})
-    add_dependencies(xm_tests ${binary})
-  endif()
-endforeach()
+if(TARGET xm_sim_tests)
+  add_dependencies(xm_tests xm_sim_tests)
+endif()
 
-# One binary per folder, outside `all`: xm_unit_tests_crypto links while agent/path is in pieces.
-foreach(folder IN ITEMS crypto wire loader noise io nat peer path mesh ctl store node cli bench)
-  file(GLOB sources CONFIGURE_DEPENDS tests/unit/${folder}/*_test.cpp)
-  if(sources)
-    add_executable(xm_unit_tests_${folder} EXCLUDE_FROM_ALL ${sources})
-    target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_test_main xm_${folder} xm_test_options)
-    if(folder STREQUAL loader)
-      # For interfaces in namespaces of the tests' own (tests/unit/io/own_namespace.hpp).
-      target_link_libraries(xm_unit_tests_${folder} PRIVATE xm_io)
-    endif()
-  endif()
-endforeach()
-
-# The same for the BPF half, whose tests need the object and what makes macs.
+# The BPF half without the rest of the tree, outside `all`: its tests need the object and what makes macs.
 add_executable(xm_unit_tests_bpf EXCLUDE_FROM_ALL ${bpf})
 target_link_libraries(xm_unit_tests_bpf PRIVATE xm_test_main xm_skeleton xm_noise PkgConfig::libbpf
                       xm_test_options)
 
-# The same for the mesh's simulations.
+# And the mesh's simulations.
 add_executable(xm_sim_tests_mesh EXCLUDE_FROM_ALL tests/sim/mesh_test.cpp)
 target_link_libraries(xm_sim_tests_mesh PRIVATE xm_test_main xm_mesh_world xm_test_options)
 

@@ -138,7 +138,7 @@ kernel_ciphers() {
     echo "     $under_test has no engine over AF_ALG"
     return 0
   fi
-  local unit_tests=$root/build/release/xm_unit_tests
+  local unit_tests=$root/build/release/xm_unit_tests_crypto
   if [ -x "$unit_tests" ]; then
     "$unit_tests" -tc='engines:*' -tce='*every length*' >"$work/unit" 2>&1 || {
       cat "$work/unit"

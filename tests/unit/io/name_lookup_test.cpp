@@ -115,7 +115,8 @@ TEST_CASE("name lookup: results come by descriptor, while the asker goes on") {
   CHECK(results[0].targets.size() == 1);
   CHECK(results[1].id == 2);
   CHECK(results[1].fault == "none.example: Name or service not known");
-  CHECK_FALSE(readable(*lookup, 0));
+  // The descriptor may tell of the second once more, when it was taken before it told.
+  CHECK(lookup->take().empty());
 }
 
 TEST_CASE("name lookup: an address is answered at once, and nobody is asked") {
