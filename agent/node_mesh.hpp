@@ -127,6 +127,7 @@ class NodeMesh final : public MeshSide {
   // What is wrong on this machine, until the next time that it is tried.
   std::string config_fault_;
   std::string certificate_fault_;
+  std::optional<UnixSeconds> certificate_expires_;  // none: there is no certificate
   std::string network_fault_;
 };
 

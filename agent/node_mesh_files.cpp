@@ -16,6 +16,8 @@ std::optional<CertificateChain> NodeMesh::load_chain() {
   auto chain = keys_.load_chain(KeyKind::node);
   certificate_fault_ = chain ? std::string() : chain.error().what;
   if (!certificate_fault_.empty()) log::error("mesh: " + certificate_fault_);
+  certificate_expires_.reset();
+  if (chain && *chain) certificate_expires_ = (*chain)->expires();
   return chain ? std::move(*chain) : std::nullopt;
 }
 

@@ -89,6 +89,7 @@ MeshStatus NodeMesh::status(const Moment& at) {
   status.incarnation = mesh.gossip().swim().incarnation();
   status.record_version = mesh.own_record().held()->version;
   status.record_expires = mesh.own_record().life().expires;
+  status.certificate_expires = certificate_expires_;
   status.endpoints = endpoints_.list();
   status.clock_skew_seconds = mesh.skew();
   NatMapping worst = NatMapping::unknown;

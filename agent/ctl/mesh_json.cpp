@@ -92,20 +92,23 @@ Json mesh_to_json(const MeshStatus& mesh) {
   }
   Json counters = Json::object();
   for (const MeshCount& count : mesh.counters) counters[count.name] = count.value;
-  return {{"name", mesh.name},
-          {"identity", mesh.identity},
-          {"names", strings(mesh.names)},
-          {"addresses", texts(mesh.addresses)},
-          {"state", mesh.state},
-          {"incarnation", mesh.incarnation},
-          {"record", {{"version", mesh.record_version}, {"expires", utc(mesh.record_expires)}}},
-          {"endpoints", texts(mesh.endpoints)},
-          {"nat", {{"mapping", mesh.nat_mapping}, {"mapped", texts(mesh.nat_mapped)}}},
-          {"clock_skew_seconds", value_or_null(mesh.clock_skew_seconds)},
-          {"faults", strings(mesh.faults)},
-          {"members", std::move(members)},
-          {"seeds", std::move(seeds)},
-          {"counters", std::move(counters)}};
+  return {
+      {"name", mesh.name},
+      {"identity", mesh.identity},
+      {"names", strings(mesh.names)},
+      {"addresses", texts(mesh.addresses)},
+      {"state", mesh.state},
+      {"incarnation", mesh.incarnation},
+      {"record", {{"version", mesh.record_version}, {"expires", utc(mesh.record_expires)}}},
+      {"certificate", mesh.certificate_expires ? Json{{"expires", utc(*mesh.certificate_expires)}}
+                                               : Json(nullptr)},
+      {"endpoints", texts(mesh.endpoints)},
+      {"nat", {{"mapping", mesh.nat_mapping}, {"mapped", texts(mesh.nat_mapped)}}},
+      {"clock_skew_seconds", value_or_null(mesh.clock_skew_seconds)},
+      {"faults", strings(mesh.faults)},
+      {"members", std::move(members)},
+      {"seeds", std::move(seeds)},
+      {"counters", std::move(counters)}};
 }
 
 void mesh_text(Text& text, const Json& mesh) {
@@ -116,6 +119,7 @@ void mesh_text(Text& text, const Json& mesh) {
   text.line("state", show(mesh, "state") + ", incarnation " + show(mesh, "incarnation") +
                          ", record " + show(child(mesh, "record"), "version") + " until " +
                          show(child(mesh, "record"), "expires"));
+  text.line("certificate until", show(child(mesh, "certificate"), "expires"));
   text.line("reachable at", joined(child(mesh, "endpoints")));
   const Json& nat = child(mesh, "nat");
   text.line("NAT mapping", show(nat, "mapping") + in_brackets(joined(child(nat, "mapped"))));

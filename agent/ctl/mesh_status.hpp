@@ -69,6 +69,8 @@ struct MeshStatus {
   std::uint64_t incarnation = 0;
   std::uint64_t record_version = 0;
   std::int64_t record_expires = 0;  // seconds since the epoch
+  // Of what an organisation signed for this node; none: it has no certificate.
+  std::optional<std::int64_t> certificate_expires;
   std::vector<Endpoint> endpoints;
   std::string nat_mapping;
   std::vector<Endpoint> nat_mapped;

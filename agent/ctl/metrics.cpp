@@ -226,6 +226,11 @@ void Writer::mesh() {
   gauge("xdpmesh_mesh_record_expiry_timestamp_seconds",
         "UNIX timestamp at which this node's record expires if it is not renewed")
       .add(with({}), mesh.record_expires);
+  if (mesh.certificate_expires) {
+    gauge("xdpmesh_mesh_certificate_expiry_timestamp_seconds",
+          "UNIX timestamp at which this node's certificate expires, and with it what needs it")
+        .add(with({}), *mesh.certificate_expires);
+  }
   gauge("xdpmesh_mesh_faults", "Faults that status names: files, conflicts, a second life")
       .add(with({}), mesh.faults.size());
   if (mesh.clock_skew_seconds) {

@@ -99,6 +99,7 @@ counts() { grep -F "$1" "$TMP/metrics"; }
 check "members by state" counts "xdpmesh_mesh_members{interface=\"$WA\",state=\"alive\"} 1"
 check "members by reach" counts "xdpmesh_mesh_members_by_reach{interface=\"$WA\",reach=\"direct\"} 1"
 check "the record's end" counts xdpmesh_mesh_record_expiry_timestamp_seconds
+check "the certificate's end" counts xdpmesh_mesh_certificate_expiry_timestamp_seconds
 check "no private key in them" not grep -qF "$(tail -n 1 "$TMP/a/node.key")" "$TMP/metrics"
 if command -v promtool >/dev/null; then
   lint() { promtool check metrics <"$TMP/metrics"; }

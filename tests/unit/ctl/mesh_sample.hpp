@@ -34,6 +34,7 @@ inline MeshStatus sample_mesh() {
   mesh.incarnation = 3;
   mesh.record_version = 12;
   mesh.record_expires = 1'700'000'000;
+  mesh.certificate_expires = 1'710'000'000;
   mesh.endpoints = {*Endpoint::parse("203.0.113.7:51820")};
   mesh.nat_mapping = "endpoint-independent";
   mesh.nat_mapped = {*Endpoint::parse("203.0.113.7:61820")};

@@ -88,6 +88,7 @@ TEST_CASE("metrics: the mesh's members by state and reach, also those of which t
         "xdpmesh_mesh_seeds{interface=\"wg0\",state=\"unresolved\"} 1",
         "xdpmesh_mesh_incarnation{interface=\"wg0\"} 3",
         "xdpmesh_mesh_record_expiry_timestamp_seconds{interface=\"wg0\"} 1700000000",
+        "xdpmesh_mesh_certificate_expiry_timestamp_seconds{interface=\"wg0\"} 1710000000",
         "xdpmesh_mesh_faults{interface=\"wg0\"} 1",
         "xdpmesh_mesh_clock_skew_seconds{interface=\"wg0\"} 2",
         "xdpmesh_mesh_counters_total{interface=\"wg0\",counter=\"gossip_stale\"} 4"}) {

@@ -41,6 +41,7 @@ StatusView empty_status() {
   view.peers.emplace_back();
   MeshStatus& mesh = view.mesh.emplace(test::sample_mesh());
   mesh.clock_skew_seconds.reset();
+  mesh.certificate_expires.reset();
   mesh.members.assign(1, MemberStatus());
   mesh.members.front().identity = mesh.identity;
   mesh.members.front().state = "left";

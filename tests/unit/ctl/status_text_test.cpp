@@ -85,6 +85,7 @@ TEST_CASE("status text: the mesh, its members, and what is wrong with them") {
   for (const char* part :
        {"mesh: home\n", "  addresses: 100.64.12.9, fd00::9\n",
         "  state: joined, incarnation 3, record 12 until 2023-11-14T22:13:20Z\n",
+        "  certificate until: 2024-03-09T16:00:00Z\n",
         "  NAT mapping: endpoint-independent (203.0.113.7:61820)\n",
         "  fault: orgs/acme: its checksum is wrong\n",
         "  seed mesh.example:51820: unresolved (no such name)\n", "  member gate: xm1bbbb",
