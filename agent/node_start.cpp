@@ -7,6 +7,7 @@
 
 #include "agent/io/io_choice.hpp"
 #include "agent/io/netlink_network.hpp"
+#include "agent/io/routing_rules.hpp"
 #include "agent/io/udp_socket.hpp"
 #include "agent/node.hpp"
 #include "agent/node_cpus.hpp"
@@ -182,6 +183,7 @@ Status Node::open_servers() {
 // Its port is configured, and opened when the interface, which it brings up, is seen to be.
 Status Node::start_mesh(MeshSetup setup) {
   listen_port_ = setup.config.listen_port;
+  mark_ = kOwnMark;  // should a member be the default route, what leads to members must not take it
   auto network = NetlinkNetwork::open(tun_.name());
   if (!network) return network.error();
   auto mesh = NodeMesh::start(std::move(setup),

@@ -27,9 +27,10 @@ class KernelNetwork {
   // already stays whose it is. On an error the others are set all the same.
   [[nodiscard]] virtual Status set_addresses(const std::vector<IpAddress>& wanted) = 0;
 
-  // In the main table, through the interface, which must be up (it loses its routes when it goes
-  // down). A default route is the prefix of length 0. On an error the others are set all the same;
-  // EEXIST: somebody else's route has this prefix and metric.
+  // Through the interface, which must be up (it loses its routes when it goes down), in the main
+  // table; a default route, the prefix of length 0, wins over those there by rules of its own
+  // (routing_rules.hpp), which sockets marked with kOwnMark are exempt from. On an error the others
+  // are set all the same; EEXIST: somebody else's route has this prefix and metric.
   [[nodiscard]] virtual Status set_routes(const std::vector<Prefix>& wanted) = 0;
 
   // Takes away what the two above have set.

@@ -3,11 +3,14 @@
 #include <linux/if.h>
 #include <linux/if_addr.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <functional>
 #include <utility>
+
+#include "agent/io/routing_rules.hpp"
 
 // Not <net/if.h>, which declares what <linux/if.h> does.
 extern "C" unsigned int if_nametoindex(const char* name);
@@ -19,6 +22,8 @@ using Buffer = std::array<char, 256>;
 
 // How often a dump is taken again because something changed under it.
 constexpr int kDumpAttempts = 8;
+
+constexpr std::array<std::uint8_t, 2> kFamilies{AF_INET, AF_INET6};
 
 template <typename Header>
 Header& compose(Buffer& buffer, nlmsghdr*& message, std::uint16_t type, std::uint16_t flags) {
@@ -199,6 +204,38 @@ Status NetlinkNetwork::change_address(std::uint16_t type, const IpAddress& addre
 // --- routes ------------------------------------------------------------------------------------
 
 Status NetlinkNetwork::set_routes(const std::vector<Prefix>& wanted) {
+  Status set = change_routes(wanted);
+  for (const std::uint8_t family : kFamilies) {
+    const bool has_default = std::any_of(wanted.begin(), wanted.end(), [&](const Prefix& route) {
+      return route.length == 0 && family_of(route.address) == family;
+    });
+    Status rules = set_default_rules(family, has_default);
+    if (rules && has_default && family == AF_INET) rules = check_reverse_path();
+    if (set && !rules) set = rules;
+  }
+  return set;
+}
+
+Status NetlinkNetwork::check_reverse_path() const {
+  const auto strict = strict_reverse_path("/proc/sys/net/ipv4/conf");
+  if (!strict) return {};
+  const std::string name = "net.ipv4.conf." + *strict + ".rp_filter";
+  return Error{"expected " + name + " to be 0 or 2 where the default route leads into " + name_ +
+                   ", got 1, by which the kernel drops what peers send: set it to 2 (sysctl -w " +
+                   name + "=2)",
+               EINVAL};
+}
+
+// After the routes: the rules lead nowhere before.
+Status NetlinkNetwork::set_default_rules(std::uint8_t family, bool wanted) {
+  const auto known = default_rules_.find(family);
+  if (known != default_rules_.end() && known->second == wanted) return {};
+  Status done = wanted ? add_default_rules(socket_, family) : remove_default_rules(socket_, family);
+  if (done) default_rules_[family] = wanted;
+  return done;
+}
+
+Status NetlinkNetwork::change_routes(const std::vector<Prefix>& wanted) {
   const auto present = routes();
   if (!present) return present.error();
   return make_equal<Prefix>(
@@ -209,7 +246,9 @@ Status NetlinkNetwork::set_routes(const std::vector<Prefix>& wanted) {
         return Status(Error{"cannot add the route " + route.to_string() + " through " + name_ +
                                 ": expected none with metric " + std::to_string(kRouteMetric) +
                                 ", got one that another program made (ip route show " +
-                                route.to_string() + ")",
+                                (route.length == 0 ? "table " + std::to_string(kDefaultRouteTable)
+                                                   : route.to_string()) +
+                                ")",
                             EEXIST});
       },
       [this](const Prefix& route) {
@@ -220,39 +259,42 @@ Status NetlinkNetwork::set_routes(const std::vector<Prefix>& wanted) {
 
 Result<std::set<Prefix>> NetlinkNetwork::routes() {
   std::set<Prefix> found;
-  for (const std::uint8_t family : std::array<std::uint8_t, 2>{AF_INET, AF_INET6}) {
-    const Status dumped = repeat_while_changing([&] { return dump_routes(family, found); });
-    if (!dumped) return dumped.error();
+  for (const std::uint8_t family : kFamilies) {
+    for (const std::uint32_t table : {std::uint32_t{RT_TABLE_MAIN}, kDefaultRouteTable}) {
+      const Status dumped =
+          repeat_while_changing([&] { return dump_routes(family, table, found); });
+      if (!dumped) return dumped.error();
+    }
   }
   return found;
 }
 
 // A dump that is repeated may leave a route in `found` that has gone: removing it finds nothing.
-Status NetlinkNetwork::dump_routes(std::uint8_t family, std::set<Prefix>& found) {
+Status NetlinkNetwork::dump_routes(std::uint8_t family, std::uint32_t table,
+                                   std::set<Prefix>& found) {
   alignas(nlmsghdr) Buffer buffer{};
   nlmsghdr* message = nullptr;
   auto& filter = compose<rtmsg>(buffer, message, RTM_GETROUTE, NLM_F_DUMP);
   filter.rtm_family = family;
-  filter.rtm_table = RT_TABLE_MAIN;
   filter.rtm_protocol = kRouteProtocol;
+  mnl_attr_put_u32(message, RTA_TABLE, table);
   mnl_attr_put_u32(message, RTA_OIF, index_);
   const auto visit = [&](const nlmsghdr& answer, std::int32_t) {
     if (answer.nlmsg_type != RTM_NEWROUTE) return;
     const auto* header = static_cast<const rtmsg*>(mnl_nlmsg_get_payload(&answer));
-    if (header->rtm_family != family || header->rtm_protocol != kRouteProtocol ||
-        header->rtm_table != RT_TABLE_MAIN) {
-      return;
-    }
+    if (header->rtm_family != family || header->rtm_protocol != kRouteProtocol) return;
     constexpr std::array<std::uint8_t, 16> kNothing{};
     IpAddress to =
         family == AF_INET ? IpAddress::v4(kNothing.data()) : IpAddress::v6(kNothing.data());
     std::uint32_t through = 0;
+    std::uint32_t in = 0;
     for_each_attribute(answer, sizeof(rtmsg), [&](const nlattr& attribute) {
       const std::uint16_t type = mnl_attr_get_type(&attribute);
       if (type == RTA_DST) to = read_address(attribute, family);
       if (type == RTA_OIF) through = read_number<std::uint32_t>(attribute);
+      if (type == RTA_TABLE) in = read_number<std::uint32_t>(attribute);
     });
-    if (through == index_) found.insert({to, header->rtm_dst_len});
+    if (through == index_ && in == table) found.insert({to, header->rtm_dst_len});
   };
   Status dumped = socket_.request(*message, "cannot list the routes through " + name_, visit);
   // A filter that matches nothing, or a kernel without this family: no routes.
@@ -270,11 +312,11 @@ Status NetlinkNetwork::change_route(std::uint16_t type, const Prefix& route) {
   auto& header = compose<rtmsg>(buffer, message, type, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
   header.rtm_family = family_of(route.address);
   header.rtm_dst_len = route.length;
-  header.rtm_table = RT_TABLE_MAIN;
   header.rtm_protocol = kRouteProtocol;
   header.rtm_scope = route.address.is_v4() ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
   header.rtm_type = RTN_UNICAST;
   if (route.length != 0) put_address(message, RTA_DST, route.address);
+  mnl_attr_put_u32(message, RTA_TABLE, route.length == 0 ? kDefaultRouteTable : RT_TABLE_MAIN);
   mnl_attr_put_u32(message, RTA_OIF, index_);
   mnl_attr_put_u32(message, RTA_PRIORITY, kRouteMetric);
   return socket_.request(*message, std::string(add ? "cannot add" : "cannot remove") +

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -41,14 +42,20 @@ class NetlinkNetwork final : public KernelNetwork {
   // What there is of ours.
   [[nodiscard]] Result<std::set<IpAddress>> addresses();
   [[nodiscard]] Result<std::set<Prefix>> routes();
-  [[nodiscard]] Status dump_routes(std::uint8_t family, std::set<Prefix>& found);
+  [[nodiscard]] Status dump_routes(std::uint8_t family, std::uint32_t table,
+                                   std::set<Prefix>& found);
   [[nodiscard]] Status change_address(std::uint16_t type, const IpAddress& address);
   [[nodiscard]] Status change_route(std::uint16_t type, const Prefix& route);
+  [[nodiscard]] Status change_routes(const std::vector<Prefix>& wanted);
+  [[nodiscard]] Status set_default_rules(std::uint8_t family, bool wanted);
+  [[nodiscard]] Status check_reverse_path() const;
 
   RouteSocket socket_;
   std::uint32_t index_;
   std::string name_;  // for errors
   std::set<IpAddress> added_;
+  // Families whose rules for a default route were set or removed by this object: AF_* -> are set.
+  std::map<std::uint8_t, bool> default_rules_;
 };
 
 }  // namespace xm

@@ -196,7 +196,7 @@ constexpr std::array kKeys{
               "Put the subnets that are granted to members into the kernel's routing table.",
               flag<&C::accept_subnets>},
     ConfigKey{"routes.accept_default", "", "false",
-              "Let a member be the default route, if it is granted that.",
+              "Let a member be the default route, before this machine's own, if it is granted that.",
               flag<&C::accept_default>},
     ConfigKey{
         "resolver.hosts_file", "path", R"("")",

@@ -57,13 +57,24 @@ check "it is byte-exact" stop_stream lost
 # ---- configuration ------------------------------------------------------------------------------------
 trust 1 3 --allow-subnet 198.51.100.0/24
 trust 1 4 --allow-subnet 0.0.0.0/0
-trust 2 4 --allow-subnet 0.0.0.0/0
+trust 2 4 --allow-subnet 0.0.0.0/0 --allow-subnet ::/0
+# Node 2 reaches the others by its own default routes alone: they must not lead into the tunnel.
+for family in 4 6; do
+  ip -n "$(host 2)" "-$family" route flush dev u0 proto kernel scope "$([[ $family == 4 ]] && echo link || echo global)"
+  ip -n "$(host 2)" "-$family" route add default dev u0
+done
+BEYOND=203.0.113.7 BEYOND_6=2001:db8:ffff::7
+for address in "$BEYOND" "$BEYOND_6"; do ip -n "$(host 4)" addr add "$address" dev lo; done
 ip -n "$(host 3)" addr add 198.51.100.1/24 dev lo
+has_default() { ip -n "$(host "$1")" "$2" route show table 30829 | grep -q "default dev $(tunnel_of "$1")"; }
+goes_by() { ip -n "$(host 2)" route get "${@:2}" | grep -q "dev $1 "; } # DEVICE ADDRESS...
+rules_of() { ip -n "$(host "$1")" -4 rule show && ip -n "$(host "$1")" -6 rule show; }
 has_route() { ip -n "$(host "$1")" route show "$2" | grep -q "dev $(tunnel_of "$1")"; }
 handshakes() { wg show "$(tunnel_of 1)" latest-handshakes | sort; }
 BEFORE=$(handshakes)
+RULES=$(rules_of 2)
 configure 3 "$(seed 1), $(seed 2)" 'subnets = ["198.51.100.0/24"]'
-configure 4 "$(seed 1)" 'subnets = ["0.0.0.0/0"]'
+configure 4 "$(seed 1)" 'subnets = ["0.0.0.0/0", "::/0"]'
 configure 2 "$(seed 1)" '[routes]' 'accept_default = true'
 check "a configuration that changes: its seeds count" \
   wait_for "$SOON" finds 3 '[.seeds[].state] | unique | join(",")' member
@@ -72,8 +83,14 @@ check "and reached" ping_ok "$(host 1)" 198.51.100.1
 check "a subnet that is not granted is not" not has_route 4 198.51.100.0/24
 check "it is said to be refused" \
   member_is 4 3 '.refused | map(select(contains("198.51.100.0/24"))) | length' 1
-check "a default route where the configuration accepts one" wait_for "$SOON" has_route 2 default
-check "and nowhere else" not has_route 1 default
+check "a default route where the configuration accepts one" wait_for "$SOON" has_default 2 -4
+check "and one of IPv6" wait_for "$SOON" has_default 2 -6
+check "and nowhere else" not has_default 1 -4
+check "what no other route leads to goes through the tunnel" ping_ok "$(host 2)" "$BEYOND"
+check "and by IPv6" ping_ok "$(host 2)" "$BEYOND_6"
+check "what leads to the members does not" goes_by u0 192.0.2.1 mark 0x786d
+check "they are reached still" reaches 2 1
+check "nothing is wrong with it" finds 2 '.faults | length' 0
 kill -HUP "$(pid_of 1)"
 check "no session has ended by it" test "$(handshakes)" = "$BEFORE"
 configure 3 "$(seed 1)"
@@ -95,8 +112,17 @@ check "the subnet is back" wait_for "$SOON" has_route 1 198.51.100.0/24
 check "the stream through all of it is byte-exact" stop_stream other
 down 1
 check "no route stays behind" test -z "$(ip -n "$(host 1)" route show 198.51.100.0/24)"
+down 2 KILL
+check "one that is killed leaves the way to elsewhere as it was" goes_by u0 "$BEYOND"
+configure 2 "$(seed 3)"
+up 2
+no_rules() { diff <(rules_of 2) - <<<"$RULES"; }
+check "the next one takes its rules away" wait_for "$SOON" no_rules
+configure 2 "$(seed 3)" '[routes]' 'accept_default = true'
+check "a default route again" wait_for "$SOON" has_default 2 -4
 down 2
-check "nor a default route" not has_route 2 default
+check "no default route stays behind" not has_default 2 -4
+check "nor a rule" no_rules
 
 chmod 644 "$TMP/1/node.key"
 start_fails() { in_ns "$(host 1)" "$UNDER_TEST" up -f --dir "$TMP/1" "$(tunnel_of 1)"; }

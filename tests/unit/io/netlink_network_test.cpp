@@ -5,12 +5,16 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "agent/io/routing_rules.hpp"
 #include "agent/io/tun_device.hpp"
 #include "tests/support/skip.hpp"
+#include "tests/support/temporary_directory.hpp"
 #include "tests/unit/io/own_namespace.hpp"
 
 using namespace xm;
@@ -67,7 +71,7 @@ std::string our_addresses() {
 }
 
 std::string our_routes() {
-  return ip("-4 route show proto 120") + ip("-6 route show proto 120");
+  return ip("-4 route show table all proto 120") + ip("-6 route show table all proto 120");
 }
 
 }  // namespace
@@ -135,10 +139,10 @@ TEST_CASE(
     check_ok(lab->set_routes({prefix("10.1.0.0/16"), prefix("0.0.0.0/0"), prefix("::/0"),
                               prefix("fd01::/64"), prefix("10.2.0.1/32")}));
     CHECK(has(ip("-4 route show"), "10.1.0.0/16 dev xmtun proto 120 scope link metric 2048"));
-    CHECK(has(ip("-4 route show"), "default dev xmtun proto 120"));
+    CHECK(has(ip("-4 route show table 30829"), "default dev xmtun proto 120"));
     CHECK(has(ip("-4 route show"), "10.2.0.1 dev xmtun proto 120"));
     CHECK(has(ip("-6 route show"), "fd01::/64 dev xmtun proto 120 metric 2048"));
-    CHECK(has(ip("-6 route show"), "default dev xmtun proto 120"));
+    CHECK(has(ip("-6 route show table 30829"), "default dev xmtun proto 120"));
     check_ok(lab->set_routes({prefix("10.1.0.0/16"), prefix("fd02::/64")}));
     const std::string after = our_routes();
     CHECK(has(after, "10.1.0.0/16"));
@@ -151,6 +155,77 @@ TEST_CASE(
     check_ok(lab->remove_all());
     CHECK(our_routes().empty());
   });
+}
+
+TEST_CASE("netlink network lets its default route win, but not for what is marked as ours") {
+  XM_NEEDS_TUN();
+  in_lab([](Lab& lab) {
+    REQUIRE(ip("link set lo up").empty());
+    REQUIRE(ip("link add xmother type veth peer name xmpeer").empty());
+    REQUIRE(ip("link set xmother up").empty());
+    REQUIRE(ip("link set xmpeer up").empty());
+    REQUIRE(ip("addr add 192.0.2.1/24 dev xmother").empty());
+    REQUIRE(ip("route add default via 192.0.2.254").empty());
+    check_ok(lab->bring_up());
+    const std::string rules = ip("-4 rule show") + ip("-6 rule show");
+    const auto goes = [](const std::string& how) { return ip("route get " + how); };
+    for (int round = 0; round < 2; ++round) {
+      check_ok(lab->set_routes({prefix("0.0.0.0/0"), prefix("::/0"), prefix("10.1.0.0/16")}));
+      CHECK(has(goes("203.0.113.1"), "dev xmtun"));
+      CHECK(has(goes("203.0.113.1 mark 0x786d"), "dev xmother"));
+      CHECK(has(goes("192.0.2.7"), "dev xmother"));  // what the machine is connected to
+      CHECK(has(goes("10.1.0.1 mark 0x786d"), "dev xmtun"));
+      CHECK(has(ip("-6 rule show"), "lookup main suppress_prefixlength 0 proto 120"));
+    }
+    // A crashed agent's: the next one finds them.
+    auto next = NetlinkNetwork::open("xmtun");
+    REQUIRE(next.ok());
+    check_ok(next->set_routes({prefix("::/0")}));
+    CHECK(has(goes("203.0.113.1"), "dev xmother"));
+    CHECK(has(ip("-6 rule show"), "not from all fwmark 0x786d lookup 30829 proto 120"));
+    CHECK_FALSE(has(ip("-4 rule show"), "30829"));
+    check_ok(next->remove_all());
+    CHECK(ip("-4 rule show") + ip("-6 rule show") == rules);
+  });
+}
+
+TEST_CASE("netlink network: there is one default route; whose it is keeps the rules") {
+  XM_NEEDS_TUN();
+  in_lab([](Lab& lab) {
+    check_ok(lab->bring_up());
+    REQUIRE(ip("link set lo up").empty());
+    REQUIRE(ip("route add default dev lo table 30829 metric 2048").empty());
+    const Status second = lab->set_routes({prefix("0.0.0.0/0")});
+    REQUIRE_FALSE(second.ok());
+    CHECK(has(second.error().what, "(ip route show table 30829)"));
+    check_ok(lab->remove_all());
+    CHECK(has(ip("rule show"), "lookup 30829"));
+    REQUIRE(ip("route del default dev lo table 30829").empty());
+    auto next = NetlinkNetwork::open("xmtun");
+    REQUIRE(next.ok());
+    check_ok(next->set_routes({}));
+    CHECK_FALSE(has(ip("rule show"), "lookup 30829"));
+  });
+}
+
+TEST_CASE("netlink network says where a strict reverse path would drop what peers send") {
+  const test::TemporaryDirectory sysctls;
+  const auto set = [&](const std::string& name, int value) {
+    std::filesystem::create_directories(sysctls / name);
+    std::ofstream(sysctls / (name + "/rp_filter")) << value << '\n';
+  };
+  set("all", 0);
+  set("default", 1);
+  set("eth0", 0);
+  CHECK_FALSE(strict_reverse_path(sysctls.path()).has_value());
+  set("eth0", 1);
+  CHECK(strict_reverse_path(sysctls.path()) == "eth0");
+  set("all", 2);  // loose is more than strict
+  CHECK_FALSE(strict_reverse_path(sysctls.path()).has_value());
+  set("all", 1);
+  set("eth0", 0);
+  CHECK(strict_reverse_path(sysctls.path()) == "eth0");
+  CHECK_FALSE(strict_reverse_path(sysctls / "none").has_value());
 }
 
 TEST_CASE("netlink network touches no route of others and says which one is in the way") {
