@@ -41,4 +41,14 @@ Instant Suspicion::deadline() const {
   return started_ + times_.most - Duration(static_cast<std::int64_t>(share * span));
 }
 
+bool Suspicion::take_question(Instant now) {
+  if (is_asked_ || now < started_ + times_.least) return false;
+  is_asked_ = true;
+  return true;
+}
+
+Instant Suspicion::due() const {
+  return is_asked_ ? deadline() : std::min(deadline(), started_ + times_.least);
+}
+
 }  // namespace xm

@@ -37,6 +37,11 @@ class Suspicion {
   [[nodiscard]] bool is_accuser(const Identity& identity) const;
   // When the suspect is to be held dead, as things stand; a confirmation may put it into the past.
   [[nodiscard]] Instant deadline() const;
+  // Once, when it would have been confirmed by now if others saw the same: the suspect is then to be
+  // asked. What made it suspect may be old, and the refutation may have passed us by.
+  [[nodiscard]] bool take_question(Instant now);
+  // When to look at it again: for the question, and at the deadline.
+  [[nodiscard]] Instant due() const;
   [[nodiscard]] std::size_t confirmations() const { return accusers_ - 1; }
   // Who accused first.
   [[nodiscard]] const Identity& accuser() const { return by_[0]; }
@@ -46,6 +51,7 @@ class Suspicion {
   SuspicionTimes times_;
   std::array<Identity, kSuspicionConfirmations + 1> by_;
   std::size_t accusers_ = 1;
+  bool is_asked_ = false;
 };
 
 }  // namespace xm

@@ -76,7 +76,7 @@ void Swim::suspect(Member& member, const Identity& accuser, Instant now) {
   } else if (!member.suspicion->confirm(accuser)) {
     return;
   }
-  suspicion_at_ = std::min(suspicion_at_, std::max(member.suspicion->deadline(), now));
+  suspicion_at_ = std::min(suspicion_at_, std::max(member.suspicion->due(), now));
   pass_on_accusation(member, accuser, false, now);
 }
 
@@ -99,9 +99,9 @@ void Swim::expire_suspicions(Instant now) {
   std::erase_if(suspects_, [&](const Identity& identity) {
     Member* const member = members_.find(identity);
     if (member == nullptr || member->suspicion == nullptr) return true;
-    const Instant deadline = member->suspicion->deadline();
-    if (deadline > now) {
-      suspicion_at_ = std::min(suspicion_at_, deadline);
+    if (member->suspicion->deadline() > now) {
+      if (member->suspicion->take_question(now)) recheck(*member, now);
+      suspicion_at_ = std::min(suspicion_at_, member->suspicion->due());
       return false;
     }
     // Only who has seen it for itself says so: the others have nothing to add.

@@ -51,6 +51,15 @@ TEST_CASE("suspicion: an accuser counts once, and no more than needed count") {
   CHECK_FALSE(suspicion.is_accuser(identity_of(4)));
 }
 
+TEST_CASE("suspicion: unconfirmed, it asks once when confirmed it would have ended") {
+  Suspicion suspicion(kStart, suspicion_times(500ms, 10, true), identity_of(1));
+  CHECK(suspicion.due() == kStart + 2500ms);
+  CHECK_FALSE(suspicion.take_question(kStart + 2499ms));
+  CHECK(suspicion.take_question(kStart + 2500ms));
+  CHECK_FALSE(suspicion.take_question(kStart + 2500ms));
+  CHECK(suspicion.due() == suspicion.deadline());
+}
+
 TEST_CASE("suspicion: without Lifeguard the time is the least from the start") {
   const Suspicion suspicion(kStart, suspicion_times(500ms, 10, false), identity_of(1));
   CHECK(suspicion.deadline() == kStart + 2500ms);

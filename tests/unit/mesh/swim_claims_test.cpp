@@ -31,6 +31,19 @@ TEST_CASE(
   CHECK(lab.state(3) == MemberState::alive);
 }
 
+TEST_CASE("swim: a suspect whom nobody confirms is asked before its turn, and once") {
+  Lab lab(200);  // its turn would come in 100 s
+  lab.accuse(3, 0, 1);
+  lab.pass(5700ms);  // 5 log10 201 periods
+  CHECK(lab.state(3) == MemberState::suspect);
+  lab.pass(200ms);
+  CHECK(lab.state(3) == MemberState::alive);
+  const auto asked = std::count_if(lab.sent.begin(), lab.sent.end(), [&](const auto& send) {
+    return send.to == lab.member(3);
+  });
+  CHECK(asked <= 3);  // the question, and news
+}
+
 TEST_CASE("swim: a claim of death alone changes nothing") {
   Lab lab(8);
   lab.accuse(3, 0, 1, true);
