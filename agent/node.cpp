@@ -7,6 +7,7 @@
 #include <csignal>
 #include <utility>
 
+#include "agent/io/routing_rules.hpp"
 #include "agent/node_tokens.hpp"
 #include "xdpmesh/log.hpp"
 
@@ -64,7 +65,7 @@ void Node::run() {
     for (const Poller::Ready& event : events) serve(event.token, at);
     more = core_->turn(at);
     tend_sockets(at);
-    if (mesh_) mesh_->tend(at);
+    if (mesh_) tend_mesh(at);
     tend_pulse(at.now);
   }
   if (mesh_) mesh_->leave(moment());
@@ -239,15 +240,34 @@ Status Node::apply(InterfaceChange&& change) {
   if (change.listen_port) {
     if (Status changed = change_port(*change.listen_port); !changed) return changed;
   }
-  if (change.fwmark && *change.fwmark != mark_) {
-    if (Status set = sockets_->set_mark(*change.fwmark); !set) return set;
-    mark_ = *change.fwmark;
-    choose_routes_anew(at);  // the mark may lead along others
+  if (change.fwmark) {
+    if (Status set = set_mark(*change.fwmark, at); !set) return set;
   }
   Status applied = engine_.apply(std::move(change), at);
   tell_steering();
   core_->carry_out(at);
   return applied;
+}
+
+Status Node::set_mark(std::uint32_t mark, const Moment& at) {
+  if (mark == mark_) return {};
+  if (Status set = sockets_->set_mark(mark); !set) return set;
+  mark_ = mark;
+  choose_routes_anew(at);  // the mark may lead along others
+  return {};
+}
+
+void Node::tend_mesh(const Moment& at) {
+  mesh_->tend(at);
+  mark_for_mesh(at);
+}
+
+// Where a member may be the default route, what leads to members must not take it.
+void Node::mark_for_mesh(const Moment& at) {
+  const std::uint32_t wanted = mesh_->accepts_default() ? kOwnMark : 0;
+  if (wanted == wanted_mark_) return;
+  wanted_mark_ = wanted;
+  if (Status set = set_mark(wanted, at); !set) log::error(set.error().what);
 }
 
 InterfaceView Node::view() {

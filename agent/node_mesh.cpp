@@ -13,6 +13,8 @@ namespace {
 // How often the data plane is asked whom it has heard, while the mesh has something to do anyway.
 constexpr Duration kHeardInterval = 200ms;
 constexpr Duration kKeepaliveInterval = 1s;
+// What was refused may have been mended meanwhile.
+constexpr Duration kNetworkRetry = 10s;
 
 }  // namespace
 
@@ -116,6 +118,7 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
     follow_plan(at);
   } else {
     names_->ask_again(at.now);
+    set_network(at.now);  // others may have changed what is ours
   }
   send_requests(at);
   carry_out(at);
@@ -129,6 +132,7 @@ void NodeMesh::tend(const Moment& at) {
   send_requests(at);
   if (keepalives_at_ <= at.now) tend_keepalives(at);
   if (lan_at_ <= at.now) greet_lan(at);
+  if (network_at_ <= at.now) set_network(at.now);
   if (paths_.next_deadline() <= at.now) paths_.on_timers(at.now);
   hosts_.tend(setup_.config.hosts_file, *mesh_, at.now);
   if (mesh_->next_deadline() <= at.now) {
@@ -141,7 +145,8 @@ void NodeMesh::tend(const Moment& at) {
 Instant NodeMesh::due() const {
   if (has_left_) return kFarFuture;
   return std::min({mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(),
-                   files_->due(), paths_.next_deadline(), keepalives_at_, lan_at_, hosts_.due()});
+                   files_->due(), paths_.next_deadline(), keepalives_at_, lan_at_, network_at_,
+                   hosts_.due()});
 }
 
 void NodeMesh::leave(const Moment& at) {
@@ -252,12 +257,19 @@ void NodeMesh::follow_plan(const Moment& at) {
   }
   hosts_.note(at.now);
   endpoints_.set_inside(mesh_->roster().inside());
-  Status set = network_->set_addresses(plan.addresses);
-  // They need the interface up, which it may not be any more: the next change finds it so.
-  if (Status routes = network_->set_routes(plan.routes); set.ok() && !routes.ok()) set = routes;
-  const std::string fault = set ? std::string() : set.error().what;
-  if (!fault.empty() && fault != network_fault_) log::error("mesh: " + fault);
-  network_fault_ = fault;
+  set_network(at.now);
+}
+
+// Routes need the interface up, which it may not be any more: the next change finds it so.
+void NodeMesh::set_network(Instant now) {
+  std::string faults;
+  for (const Status& set : {network_->set_addresses(mesh_->plan().addresses),
+                            network_->set_routes(mesh_->plan().routes)}) {
+    if (!set) faults += (faults.empty() ? "" : "; ") + set.error().what;
+  }
+  if (!faults.empty() && faults != network_fault_) log::error("mesh: " + faults);
+  network_fault_ = faults;
+  network_at_ = faults.empty() ? kFarFuture : now + kNetworkRetry;
 }
 
 void NodeMesh::on_session(const SessionBegan& session, const Moment& at) {

@@ -69,6 +69,9 @@ class NodeMesh final : public MeshSide {
   // Says good-bye: the last thing that is sent.
   void leave(const Moment& at);
 
+  // Whether a member may be the default route (routes.accept_default).
+  [[nodiscard]] bool accepts_default() const { return setup_.config.accept_default; }
+
   [[nodiscard]] MeshStatus status(const Moment& at);
 
  private:
@@ -82,6 +85,7 @@ class NodeMesh final : public MeshSide {
   void offer_candidates(const Identity& member, Instant now);
   void tend_keepalives(const Moment& at);
   void follow_plan(const Moment& at);
+  void set_network(Instant now);
   void on_session(const SessionBegan& session, const Moment& at);
   void tell_heard(const Moment& at);
   void send_requests(const Moment& at);
@@ -129,6 +133,7 @@ class NodeMesh final : public MeshSide {
   std::string certificate_fault_;
   std::optional<UnixSeconds> certificate_expires_;  // none: there is no certificate
   std::string network_fault_;
+  Instant network_at_ = kFarFuture;  // when it is tried again
 };
 
 }  // namespace xm

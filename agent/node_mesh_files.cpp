@@ -26,6 +26,7 @@ void NodeMesh::reload(const Moment& at) {
   reload_config(at);
   hosts_.note(at.now);
   carry_out(at);
+  set_network(at.now);  // what kept it from being set may be mended
 }
 
 // What cannot change while the node runs stays as it was, and is said.

@@ -7,7 +7,6 @@
 
 #include "agent/io/io_choice.hpp"
 #include "agent/io/netlink_network.hpp"
-#include "agent/io/routing_rules.hpp"
 #include "agent/io/udp_socket.hpp"
 #include "agent/node.hpp"
 #include "agent/node_cpus.hpp"
@@ -183,7 +182,6 @@ Status Node::open_servers() {
 // Its port is configured, and opened when the interface, which it brings up, is seen to be.
 Status Node::start_mesh(MeshSetup setup) {
   listen_port_ = setup.config.listen_port;
-  mark_ = kOwnMark;  // should a member be the default route, what leads to members must not take it
   auto network = NetlinkNetwork::open(tun_.name());
   if (!network) return network.error();
   auto mesh = NodeMesh::start(std::move(setup),
@@ -194,6 +192,7 @@ Status Node::start_mesh(MeshSetup setup) {
                               moment());
   if (!mesh) return mesh.error();
   mesh_ = std::move(*mesh);
+  mark_for_mesh(moment());
   if (Status added = poller_.add(mesh_->files_fd(), node_token::kMeshFiles); !added) return added;
   if (Status added = poller_.add(mesh_->names_fd(), node_token::kMeshNames); !added) return added;
   if (mesh_->lan_fd() < 0) return {};

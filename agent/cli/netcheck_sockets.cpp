@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "agent/io/routing_rules.hpp"
+
 namespace xm {
 namespace {
 
@@ -25,6 +27,8 @@ NetcheckSockets::NetcheckSockets() : resolver_(system_resolver()) {
     Socket& socket = socket_of(family);
     socket.fd = Fd(::socket(domain_of(family), SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket.fd) socket.error = errno;
+    // Past a tunnel that has the default route, as the agent's own; not allowed to everybody.
+    (void)::setsockopt(socket.fd.get(), SOL_SOCKET, SO_MARK, &kOwnMark, sizeof kOwnMark);
     const int on = 1;
     if (family == Family::v6 && socket.fd &&
         ::setsockopt(socket.fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) != 0) {
@@ -42,6 +46,7 @@ Result<std::vector<IpAddress>> NetcheckSockets::resolve(const std::string& host)
 // Connecting looks for the route.
 std::string NetcheckSockets::route_fault(const Endpoint& to) {
   const Fd probe(::socket(domain_of(to.address.family), SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  (void)::setsockopt(probe.get(), SOL_SOCKET, SO_MARK, &kOwnMark, sizeof kOwnMark);
   sockaddr_storage storage;
   const socklen_t length = to.to_sockaddr(storage);
   if (probe && ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&storage), length) == 0) {

@@ -59,6 +59,12 @@ Number read_number(const nlattr& attribute) {
   return number;
 }
 
+// Of a kernel without IPv6 (ipv6.disable=1), which has nothing of it to set or to list.
+bool lacks_family(const Status& refused) {
+  const int error = refused.error().os_errno;
+  return error == EOPNOTSUPP || error == EAFNOSUPPORT;
+}
+
 Status repeat_while_changing(const std::function<Status()>& dump) {
   Status dumped;
   for (int attempt = 0; attempt < kDumpAttempts; ++attempt) {
@@ -136,6 +142,7 @@ Status NetlinkNetwork::set_addresses(const std::vector<IpAddress>& wanted) {
         if (added) added_.insert(address);
         // Somebody else has set it: it is there, and not ours to remove.
         if (!added && added.error().os_errno == EEXIST) return Status();
+        if (!added && address.is_v6() && lacks_family(added)) return Status();
         return added;
       },
       [this](const IpAddress& address) {
@@ -217,22 +224,29 @@ Status NetlinkNetwork::set_routes(const std::vector<Prefix>& wanted) {
 }
 
 Status NetlinkNetwork::check_reverse_path() const {
-  const auto strict = strict_reverse_path("/proc/sys/net/ipv4/conf");
-  if (!strict) return {};
-  const std::string name = "net.ipv4.conf." + *strict + ".rp_filter";
-  return Error{"expected " + name + " to be 0 or 2 where the default route leads into " + name_ +
-                   ", got 1, by which the kernel drops what peers send: set it to 2 (sysctl -w " +
-                   name + "=2)",
+  std::string names;
+  for (const std::string& one : strict_reverse_paths("/proc/sys/net/ipv4/conf", name_)) {
+    names += (names.empty() ? "" : ", ") + one;
+  }
+  if (names.empty()) return {};
+  return Error{"expected rp_filter to be 0 or 2 where the default route leads into " + name_ +
+                   ", got 1 on " + names +
+                   ", by which the kernel drops what members send there: sysctl -w "
+                   "net.ipv4.conf.all.rp_filter=2",
                EINVAL};
 }
 
-// After the routes: the rules lead nowhere before.
+// After the routes: the rules lead nowhere before. Wanted ones are made every time: others may have
+// taken them away.
 Status NetlinkNetwork::set_default_rules(std::uint8_t family, bool wanted) {
-  const auto known = default_rules_.find(family);
-  if (known != default_rules_.end() && known->second == wanted) return {};
-  Status done = wanted ? add_default_rules(socket_, family) : remove_default_rules(socket_, family);
-  if (done) default_rules_[family] = wanted;
-  return done;
+  if (wanted) {
+    without_rules_.erase(family);
+    return add_default_rules(socket_, family);
+  }
+  if (without_rules_.contains(family)) return {};
+  Status removed = remove_default_rules(socket_, family);
+  if (removed) without_rules_.insert(family);
+  return removed;
 }
 
 Status NetlinkNetwork::change_routes(const std::vector<Prefix>& wanted) {
@@ -242,6 +256,7 @@ Status NetlinkNetwork::change_routes(const std::vector<Prefix>& wanted) {
       present.value(), {wanted.begin(), wanted.end()},
       [this](const Prefix& route) {
         Status added = change_route(RTM_NEWROUTE, route);
+        if (!added && route.address.is_v6() && lacks_family(added)) return Status();
         if (added || added.error().os_errno != EEXIST) return added;
         return Status(Error{"cannot add the route " + route.to_string() + " through " + name_ +
                                 ": expected none with metric " + std::to_string(kRouteMetric) +
@@ -298,10 +313,7 @@ Status NetlinkNetwork::dump_routes(std::uint8_t family, std::uint32_t table,
   };
   Status dumped = socket_.request(*message, "cannot list the routes through " + name_, visit);
   // A filter that matches nothing, or a kernel without this family: no routes.
-  if (!dumped && (dumped.error().os_errno == ENOENT || dumped.error().os_errno == EOPNOTSUPP ||
-                  dumped.error().os_errno == EAFNOSUPPORT)) {
-    return {};
-  }
+  if (!dumped && (dumped.error().os_errno == ENOENT || lacks_family(dumped))) return {};
   return dumped;
 }
 

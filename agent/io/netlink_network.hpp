@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -54,8 +53,7 @@ class NetlinkNetwork final : public KernelNetwork {
   std::uint32_t index_;
   std::string name_;  // for errors
   std::set<IpAddress> added_;
-  // Families whose rules for a default route were set or removed by this object: AF_* -> are set.
-  std::map<std::uint8_t, bool> default_rules_;
+  std::set<std::uint8_t> without_rules_;  // AF_*: no rule for a default route is ours any more
 };
 
 }  // namespace xm

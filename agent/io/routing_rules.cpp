@@ -99,17 +99,20 @@ Status remove_default_rules(RouteSocket& socket, std::uint8_t family) {
   return none ? Status() : removed;
 }
 
-std::optional<std::string> strict_reverse_path(const std::string& sysctls) {
+std::vector<std::string> strict_reverse_paths(const std::string& sysctls,
+                                              const std::string& tunnel) {
   constexpr int kStrict = 1;
   const int all = read_sysctl(std::filesystem::path(sysctls) / "all/rp_filter");
+  std::vector<std::string> strict;
   std::error_code ignored;
   for (const auto& entry : std::filesystem::directory_iterator(sysctls, ignored)) {
     const std::string name = entry.path().filename();
-    if (name == "all" || name == "default" || name == "lo") continue;
+    if (name == "all" || name == "default" || name == "lo" || name == tunnel) continue;
     // The larger of both counts.
-    if (std::max(all, read_sysctl(entry.path() / "rp_filter")) == kStrict) return name;
+    if (std::max(all, read_sysctl(entry.path() / "rp_filter")) == kStrict) strict.push_back(name);
   }
-  return std::nullopt;
+  std::sort(strict.begin(), strict.end());
+  return strict;
 }
 
 }  // namespace xm

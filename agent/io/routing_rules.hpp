@@ -13,18 +13,19 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "agent/io/rtnetlink.hpp"
 #include "xdpmesh/result.hpp"
 
 namespace xm {
 
-// "xm": of the table, and of the mark (SO_MARK) of a socket whose packets must not enter the
-// tunnel.
-inline constexpr std::uint32_t kDefaultRouteTable = 0x786d;
-inline constexpr std::uint32_t kOwnMark = 0x786d;
+inline constexpr std::uint32_t kDefaultRouteTable = 0x786d;  // "xm"
+// The mark (SO_MARK) of a socket whose packets must not enter the tunnel. It has none of the bits
+// that others look at: 0x4000 and 0x8000 (kube-proxy), 0x0f00 (Cilium), the upper half (Calico,
+// Weave, Tailscale).
+inline constexpr std::uint32_t kOwnMark = 0x306d;
 
 // Makes both rules of an address family. Those that are there already stay.
 [[nodiscard]] Status add_default_rules(RouteSocket& socket, std::uint8_t family);
@@ -32,9 +33,10 @@ inline constexpr std::uint32_t kOwnMark = 0x786d;
 // Removes both, also a crashed agent's, unless the table still has a route.
 [[nodiscard]] Status remove_default_rules(RouteSocket& socket, std::uint8_t family);
 
-// The interface, if there is one, where the kernel would drop what peers answer while a default
-// route leads elsewhere: rp_filter is strict there (ip-sysctl: 1). `sysctls` is
+// The interfaces where the kernel would drop what peers answer while the default route leads into
+// `tunnel`: rp_filter is strict there (ip-sysctl: 1). In alphabetical order. `sysctls` is
 // /proc/sys/net/ipv4/conf.
-[[nodiscard]] std::optional<std::string> strict_reverse_path(const std::string& sysctls);
+[[nodiscard]] std::vector<std::string> strict_reverse_paths(const std::string& sysctls,
+                                                            const std::string& tunnel);
 
 }  // namespace xm

@@ -37,8 +37,8 @@ class Suspicion {
   [[nodiscard]] bool is_accuser(const Identity& identity) const;
   // When the suspect is to be held dead, as things stand; a confirmation may put it into the past.
   [[nodiscard]] Instant deadline() const;
-  // Once, when it would have been confirmed by now if others saw the same: the suspect is then to be
-  // asked. What made it suspect may be old, and the refutation may have passed us by.
+  // Once, when it would have been confirmed by now if others saw the same: the suspect is then to
+  // be asked. What made it suspect may be old, and the refutation may have passed us by.
   [[nodiscard]] bool take_question(Instant now);
   // When to look at it again: for the question, and at the deadline.
   [[nodiscard]] Instant due() const;

@@ -195,9 +195,10 @@ constexpr std::array kKeys{
     ConfigKey{"routes.accept_subnets", "", "true",
               "Put the subnets that are granted to members into the kernel's routing table.",
               flag<&C::accept_subnets>},
-    ConfigKey{"routes.accept_default", "", "false",
-              "Let a member be the default route, before this machine's own, if it is granted that.",
-              flag<&C::accept_default>},
+    ConfigKey{
+        "routes.accept_default", "", "false",
+        "Let a member be the default route, before this machine's own, if it is granted that.",
+        flag<&C::accept_default>},
     ConfigKey{
         "resolver.hosts_file", "path", R"("")",
         "A hosts file, as /etc/hosts, in which NAME.mesh is kept for each member. Empty: none.",

@@ -88,9 +88,19 @@ check "and one of IPv6" wait_for "$SOON" has_default 2 -6
 check "and nowhere else" not has_default 1 -4
 check "what no other route leads to goes through the tunnel" ping_ok "$(host 2)" "$BEYOND"
 check "and by IPv6" ping_ok "$(host 2)" "$BEYOND_6"
-check "what leads to the members does not" goes_by u0 192.0.2.1 mark 0x786d
+check "what leads to the members does not" goes_by u0 192.0.2.1 mark 0x306d
 check "they are reached still" reaches 2 1
 check "nothing is wrong with it" finds 2 '.faults | length' 0
+has_rules() { [[ $(rules_of 2 | grep -c 'proto 120') == 4 ]]; }
+check "it takes two rules a family" has_rules
+ip -n "$(host 2)" rule del pref 30001
+check "one that others took away is back" wait_for "$SOON" has_rules
+in_ns "$(host 2)" sysctl -qw net.ipv4.conf.u0.rp_filter=1
+kill -HUP "$(pid_of 2)"
+check "a strict reverse path is a fault that says where" \
+  wait_for "$SOON" finds 2 '.faults | map(select(contains("got 1 on u0"))) | length' 1
+in_ns "$(host 2)" sysctl -qw net.ipv4.conf.all.rp_filter=2
+check "mended as it says it is none any more" wait_for "$SOON" finds 2 '.faults | length' 0
 kill -HUP "$(pid_of 1)"
 check "no session has ended by it" test "$(handshakes)" = "$BEFORE"
 configure 3 "$(seed 1)"

@@ -172,17 +172,21 @@ TEST_CASE("netlink network lets its default route win, but not for what is marke
     for (int round = 0; round < 2; ++round) {
       check_ok(lab->set_routes({prefix("0.0.0.0/0"), prefix("::/0"), prefix("10.1.0.0/16")}));
       CHECK(has(goes("203.0.113.1"), "dev xmtun"));
-      CHECK(has(goes("203.0.113.1 mark 0x786d"), "dev xmother"));
+      CHECK(has(goes("203.0.113.1 mark 0x306d"), "dev xmother"));
       CHECK(has(goes("192.0.2.7"), "dev xmother"));  // what the machine is connected to
-      CHECK(has(goes("10.1.0.1 mark 0x786d"), "dev xmtun"));
+      CHECK(has(goes("10.1.0.1 mark 0x306d"), "dev xmtun"));
       CHECK(has(ip("-6 rule show"), "lookup main suppress_prefixlength 0 proto 120"));
+      // Others may take them away: they are made again.
+      REQUIRE(ip("-4 rule del pref 30000").empty());
+      REQUIRE(ip("-6 rule del pref 30001").empty());
     }
+    check_ok(lab->set_routes({prefix("0.0.0.0/0"), prefix("::/0")}));
     // A crashed agent's: the next one finds them.
     auto next = NetlinkNetwork::open("xmtun");
     REQUIRE(next.ok());
     check_ok(next->set_routes({prefix("::/0")}));
     CHECK(has(goes("203.0.113.1"), "dev xmother"));
-    CHECK(has(ip("-6 rule show"), "not from all fwmark 0x786d lookup 30829 proto 120"));
+    CHECK(has(ip("-6 rule show"), "not from all fwmark 0x306d lookup 30829 proto 120"));
     CHECK_FALSE(has(ip("-4 rule show"), "30829"));
     check_ok(next->remove_all());
     CHECK(ip("-4 rule show") + ip("-6 rule show") == rules);
@@ -214,18 +218,24 @@ TEST_CASE("netlink network says where a strict reverse path would drop what peer
     std::filesystem::create_directories(sysctls / name);
     std::ofstream(sysctls / (name + "/rp_filter")) << value << '\n';
   };
+  const auto strict = [](const std::string& where) {
+    std::string names;
+    for (const std::string& name : strict_reverse_paths(where, "xmtun")) names += name;
+    return names;
+  };
   set("all", 0);
   set("default", 1);
+  set("xmtun", 1);  // there the reverse path is right
   set("eth0", 0);
-  CHECK_FALSE(strict_reverse_path(sysctls.path()).has_value());
+  CHECK(strict(sysctls.path()).empty());
   set("eth0", 1);
-  CHECK(strict_reverse_path(sysctls.path()) == "eth0");
+  CHECK(strict(sysctls.path()) == "eth0");
   set("all", 2);  // loose is more than strict
-  CHECK_FALSE(strict_reverse_path(sysctls.path()).has_value());
+  CHECK(strict(sysctls.path()).empty());
   set("all", 1);
   set("eth0", 0);
-  CHECK(strict_reverse_path(sysctls.path()) == "eth0");
-  CHECK_FALSE(strict_reverse_path(sysctls / "none").has_value());
+  CHECK(strict(sysctls.path()) == "eth0");
+  CHECK(strict(sysctls / "none").empty());
 }
 
 TEST_CASE("netlink network touches no route of others and says which one is in the way") {

@@ -38,9 +38,8 @@ TEST_CASE("swim: a suspect whom nobody confirms is asked before its turn, and on
   CHECK(lab.state(3) == MemberState::suspect);
   lab.pass(200ms);
   CHECK(lab.state(3) == MemberState::alive);
-  const auto asked = std::count_if(lab.sent.begin(), lab.sent.end(), [&](const auto& send) {
-    return send.to == lab.member(3);
-  });
+  const auto asked = std::count_if(lab.sent.begin(), lab.sent.end(),
+                                   [&](const auto& send) { return send.to == lab.member(3); });
   CHECK(asked <= 3);  // the question, and news
 }
 
