@@ -1,5 +1,6 @@
 #include "agent/io/network_watcher.hpp"
 
+#include <linux/if.h>
 #include <linux/rtnetlink.h>
 
 #include <utility>
@@ -9,6 +10,14 @@ namespace {
 
 constexpr std::uint32_t group(unsigned number) {
   return 1U << (number - 1);
+}
+
+// Puts what was announced in place of what was; true when it is new or differs.
+template <typename Key, typename Value>
+bool put(std::map<Key, Value>& known, const Key& key, Value value) {
+  const auto [at, is_new] = known.try_emplace(key, value);
+  if (is_new) return true;
+  return !(std::exchange(at->second, std::move(value)) == at->second);
 }
 
 }  // namespace
@@ -23,8 +32,68 @@ Result<NetworkWatcher> NetworkWatcher::open() {
 
 void NetworkWatcher::read(Instant now) {
   bool something = false;
-  const bool complete = events_.drain([&](const nlmsghdr&, std::int32_t) { something = true; });
+  const bool complete = events_.drain([&](const nlmsghdr& message, std::int32_t) {
+    if (note(message)) something = true;
+  });
   if (something || !complete) burst_.note(now);
+}
+
+bool NetworkWatcher::note(const nlmsghdr& message) {
+  switch (message.nlmsg_type) {
+    case RTM_NEWADDR:
+    case RTM_DELADDR:
+      return note_address(message);
+    case RTM_NEWLINK:
+    case RTM_DELLINK:
+      return note_link(message);
+    default:
+      return true;
+  }
+}
+
+bool NetworkWatcher::note_address(const nlmsghdr& message) {
+  const auto& header = *static_cast<const ifaddrmsg*>(mnl_nlmsg_get_payload(&message));
+  std::uint32_t flags = header.ifa_flags;
+  IpAddress address;
+  for_each_attribute(message, sizeof header, [&](const nlattr& attribute) {
+    const auto* const bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(&attribute));
+    const std::size_t size = mnl_attr_get_payload_len(&attribute);
+    switch (mnl_attr_get_type(&attribute)) {
+      case IFA_ADDRESS:
+        if (header.ifa_family == AF_INET && size == 4) address = IpAddress::v4(bytes);
+        if (header.ifa_family == AF_INET6 && size == 16) address = IpAddress::v6(bytes);
+        break;
+      case IFA_FLAGS:  // all of them, where the header has the first eight
+        if (size == sizeof flags) flags = mnl_attr_get_u32(&attribute);
+        break;
+      default:
+        break;
+    }
+  });
+  const AddressKey key{header.ifa_index, address, header.ifa_prefixlen};
+  if (message.nlmsg_type == RTM_NEWADDR) return put(addresses_, key, flags);
+  addresses_.erase(key);
+  return true;
+}
+
+bool NetworkWatcher::note_link(const nlmsghdr& message) {
+  const auto& header = *static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  const auto index = static_cast<std::uint32_t>(header.ifi_index);
+  if (message.nlmsg_type == RTM_DELLINK) {
+    links_.erase(index);
+    std::erase_if(addresses_, [&](const auto& one) { return std::get<0>(one.first) == index; });
+    return true;
+  }
+  Link link;
+  link.flags = header.ifi_flags & (IFF_UP | IFF_RUNNING | IFF_LOWER_UP);
+  for_each_attribute(message, sizeof header, [&](const nlattr& attribute) {
+    const std::uint16_t type = mnl_attr_get_type(&attribute);
+    if (type == IFLA_IFNAME) link.name = mnl_attr_get_str(&attribute);
+    if (mnl_attr_get_payload_len(&attribute) != sizeof link.mtu) return;
+    if (type == IFLA_MTU) link.mtu = mnl_attr_get_u32(&attribute);
+    if (type == IFLA_MASTER) link.master = mnl_attr_get_u32(&attribute);
+  });
+  return put(links_, index, std::move(link));
 }
 
 }  // namespace xm

@@ -3,6 +3,9 @@
 #include <doctest/doctest.h>
 #include <poll.h>
 
+#include <cstdlib>
+#include <string>
+
 #include "tests/support/skip.hpp"
 #include "tests/unit/io/own_namespace.hpp"
 
@@ -30,6 +33,35 @@ TEST_CASE("network watcher reports a burst of changes once, when it is over") {
     CHECK(watcher->take_change(now + 100ms));
     CHECK_FALSE(watcher->take_change(now + 200ms));
     CHECK(watcher->due() == kFarFuture);
+  });
+}
+
+TEST_CASE("network watcher: what is announced again as it was is no change") {
+  XM_NEEDS_NAMESPACES();
+  test::in_own_namespace([] {
+    REQUIRE(test::set_up("lo", true));
+    auto watcher = NetworkWatcher::open();
+    REQUIRE(watcher.ok());
+    Instant now{10'000'000'000};
+    const auto changes = [&](const std::string& arguments) {
+      CAPTURE(arguments);
+      REQUIRE(std::system(("ip " + arguments).c_str()) == 0);
+      watcher->read(now);
+      now = now + 1s;
+      return watcher->take_change(now);
+    };
+    CHECK(changes("addr add 2001:db8::1/64 dev lo valid_lft 900 preferred_lft 900"));
+    // As an advertisement renews it.
+    CHECK_FALSE(changes("addr change 2001:db8::1/64 dev lo valid_lft 1000 preferred_lft 1000"));
+    CHECK_FALSE(changes("addr change 2001:db8::1/64 dev lo valid_lft 1100 preferred_lft 1100"));
+    CHECK(changes("addr change 2001:db8::1/64 dev lo valid_lft 1000 preferred_lft 0"));
+    CHECK(changes("addr del 2001:db8::1/64 dev lo"));
+    CHECK(changes("addr add 2001:db8::1/64 dev lo valid_lft 900 preferred_lft 900"));
+    CHECK(changes("link set lo alias first"));  // not heard of before
+    CHECK_FALSE(changes("link set lo alias second"));
+    CHECK(changes("link set lo mtu 4000"));
+    CHECK_FALSE(changes("link set lo alias third"));
+    CHECK(changes("link set lo down"));
   });
 }
 
