@@ -29,7 +29,8 @@ NodeMesh::NodeMesh(MeshSetup setup, Edges edges)
       network_(std::move(edges.network)),
       endpoints_(setup_.place.interface, edges.random),
       peers_(edges.engine),
-      hosts_(setup_.place.interface) {
+      hosts_(setup_.place.interface),
+      memory_(setup_.place.state + "/members") {
   MeshOptions options = mesh_options(setup_.config);
   if (const auto salt = salt_.load()) {
     options.wishes.salt = static_cast<std::uint32_t>(salt.value());
@@ -69,6 +70,7 @@ Status NodeMesh::begin(const Moment& at) {
   change.private_key = x25519_of(setup_.key);
   if (Status applied = engine_.apply(std::move(change), at); !applied) return applied;
   peers_.set_static(std::move(setup_.static_peers), at);
+  memory_.load();
   if (Status started = mesh_->start(load_trust(), load_chain(), at); !started) return started;
   core_.set_mesh(this);
   // Its packets have somewhere to go from here on.
@@ -115,6 +117,7 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
   if (was_closed) {
     names_->set(setup_.config, at.now);
     if (lan_) lan_at_ = at.now;
+    for (const MemberPlace& place : memory_.places()) contact_remembered(place, at);
     follow_plan(at);
   } else {
     names_->ask_again(at.now);
@@ -135,6 +138,7 @@ void NodeMesh::tend(const Moment& at) {
   if (network_at_ <= at.now) set_network(at.now);
   if (paths_.next_deadline() <= at.now) paths_.on_timers(at.now);
   hosts_.tend(setup_.config.hosts_file, *mesh_, at.now);
+  memory_.tend(*mesh_, at.now);
   if (mesh_->next_deadline() <= at.now) {
     tell_heard(at);
     mesh_->on_timers(at);
@@ -146,10 +150,11 @@ Instant NodeMesh::due() const {
   if (has_left_) return kFarFuture;
   return std::min({mesh_->next_deadline(), endpoints_.next_deadline(), names_->next_deadline(),
                    files_->due(), paths_.next_deadline(), keepalives_at_, lan_at_, network_at_,
-                   hosts_.due()});
+                   hosts_.due(), memory_.due()});
 }
 
 void NodeMesh::leave(const Moment& at) {
+  memory_.save(*mesh_);
   mesh_->leave(at);
   carry_out(at);
   has_left_ = true;
@@ -228,6 +233,7 @@ void NodeMesh::on_member(const MemberChanged& change, const Moment& at) {
   log::verbose("mesh: " + change.identity.short_text() + ": " +
                std::string(member_change_name(change.change)));
   hosts_.note(at.now);
+  memory_.note(at.now);
   if (change.change == MemberChange::forgotten) {
     endpoints_.forget(change.identity);
     paths_.forget(change.identity);

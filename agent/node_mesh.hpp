@@ -5,7 +5,7 @@
 //   node_mesh_seeds.cpp      seeds and other names, as they are found
 //   node_mesh_lan.cpp        hellos to and from the local network
 //   node_mesh_status.cpp     what it says of itself
-//   node_mesh_peers, _paths, _names, _endpoints, _hosts, _setup: see there
+//   node_mesh_peers, _paths, _names, _endpoints, _hosts, _memory, _setup: see there
 #pragma once
 
 #include <memory>
@@ -22,6 +22,7 @@
 #include "agent/node_core.hpp"
 #include "agent/node_mesh_endpoints.hpp"
 #include "agent/node_mesh_hosts.hpp"
+#include "agent/node_mesh_memory.hpp"
 #include "agent/node_mesh_names.hpp"
 #include "agent/node_mesh_paths.hpp"
 #include "agent/node_mesh_peers.hpp"
@@ -94,6 +95,7 @@ class NodeMesh final : public MeshSide {
   [[nodiscard]] bool is_up(const SoughtSeed& sought) const;
   void contact_seed(std::size_t index, const Moment& at);
   void contact_next_seed(const Moment& at);
+  void contact_remembered(const MemberPlace& place, const Moment& at);
 
   // node_mesh_files.cpp
   [[nodiscard]] std::optional<CertificateChain> load_chain();
@@ -120,6 +122,7 @@ class NodeMesh final : public MeshSide {
   MeshPaths paths_;
   MeshPeers peers_;
   MeshHosts hosts_;
+  MeshMemory memory_;
   std::unique_ptr<Mesh> mesh_;
   std::uint16_t port_ = 0;             // 0: the sockets are closed
   const Source* answering_ = nullptr;  // of the datagram at hand: its answer leaves where it came

@@ -44,15 +44,28 @@ void NodeMesh::contact_seed(std::size_t index, const Moment& at) {
   }
 }
 
-// Those without an identity are tried while nobody is there: whom they lead to nobody can tell.
+// While individuals alone are trusted, those who are not any more are not told that we are there.
+void NodeMesh::contact_remembered(const MemberPlace& place, const Moment& at) {
+  const TrustStore& trust = mesh_->authority().trust();
+  if (trust.organisations().empty() && !trust.is_authorized(place.identity)) return;
+  mesh_->contact(place.identity, place.endpoint, at);
+}
+
+// Those without an identity are tried while nobody is there: whom they lead to nobody can tell. So
+// are members of an earlier life.
 void NodeMesh::contact_next_seed(const Moment& at) {
   const std::vector<SoughtSeed>& seeds = names_->seeds();
-  for (std::size_t tried = 0; tried < seeds.size(); ++tried) {
-    const std::size_t index = next_seed_++ % seeds.size();
+  const bool is_alone = mesh_->gossip().swim().members().up() == 0;
+  const std::size_t all = seeds.size() + (is_alone ? memory_.places().size() : 0);
+  for (std::size_t tried = 0; tried < all; ++tried) {
+    const std::size_t index = next_seed_++ % all;
+    if (index >= seeds.size()) {
+      return contact_remembered(memory_.places()[index - seeds.size()], at);
+    }
     const SoughtSeed& sought = seeds[index];
     const bool has_identity = std::any_of(sought.places.begin(), sought.places.end(),
                                           [](const auto& place) { return place.identity; });
-    if (has_identity ? is_up(sought) : mesh_->gossip().swim().members().up() > 0) continue;
+    if (has_identity ? is_up(sought) : !is_alone) continue;
     return contact_seed(index, at);
   }
 }

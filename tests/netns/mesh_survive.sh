@@ -128,3 +128,9 @@ check "the stream that was never disturbed is byte-exact" stop_stream stays
 down 2
 check "who says good-bye has left, and is not dead" wait_for 5 all_see_state 2 left 1 3 4 5
 check "the others are not disturbed" see_each_other 1 3 4 5
+
+# ---- without a seed ------------------------------------------------------------------------------------
+down 5
+configure 5 "$(seed 2)" # which is not there
+up 5
+check "one whose seeds are down asks whom it knew" wait_for "$SOON" see_each_other 1 3 4 5

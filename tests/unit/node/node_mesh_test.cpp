@@ -163,6 +163,24 @@ TEST_CASE("node of a mesh: one that starts anew has a session anew, without wait
   CHECK(two.send(two.a, two.b).size() == 1);
 }
 
+TEST_CASE("node of a mesh: one that starts alone asks whom it knew, and nobody it trusts no more") {
+  for (const bool is_trusted : {true, false}) {
+    Two two;
+    two.start();
+    two.pass(5s);
+    REQUIRE(two.b.has_peer(two.a));
+    two.b.mesh->leave(two.b.path.at());
+    two.b.mesh.reset();
+    two.pass(5s);
+    REQUIRE_FALSE(two.a.has_peer(two.b));
+    two.b.configure("mesh = \"lab\"\nseeds = []\n");
+    if (!is_trusted) REQUIRE(two.b.keys.remove_trust(KeyKind::node, two.a.identity.key));
+    two.b.start();
+    two.pass(5s);
+    CHECK(two.a.has_peer(two.b) == is_trusted);
+  }
+}
+
 TEST_CASE("node of a mesh: who says good-bye is no peer any more") {
   Two two;
   two.start();
