@@ -37,6 +37,7 @@ class MeshAuthority final : public Authority {
   void set_time(UnixSeconds now) { now_ = now; }
 
   [[nodiscard]] TrustStore& trust() { return trust_; }
+  [[nodiscard]] UnixSeconds time() const { return now_; }
   [[nodiscard]] const TrustStore& trust() const { return trust_; }
   [[nodiscard]] const AuthorityCounters& counters() const { return counters_; }
 

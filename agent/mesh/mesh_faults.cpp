@@ -36,6 +36,9 @@ std::vector<std::string> Mesh::faults() const {
   }
   if (!record_fault_.empty())
     faults.push_back("this node's record is not renewed: " + record_fault_);
+  if (const std::string fault = own_.certificate_fault(authority_.time()); !fault.empty()) {
+    faults.push_back(fault);
+  }
   if (!authority_.fault().empty()) faults.push_back(authority_.fault());
   if (!duplicate_at_.is_never() && now_ - duplicate_at_ < kDuplicateReported) {
     faults.emplace_back(

@@ -1,4 +1,5 @@
-// This node's own record: what it says, when it is issued again, and under which version.
+// This node's own record: what it says, when it is issued again, under which version, and what is
+// wrong with the certificate that goes with it.
 #pragma once
 
 #include <cstdint>
@@ -49,11 +50,15 @@ class OwnRecord {
   }
   [[nodiscard]] UnixSeconds due() const { return life_.issued + life_.length() / 3; }
 
+  // Why the organisation's word for this node counts nowhere at `now`, or that it soon will not,
+  // and what to do about it: a sentence for people. Empty when all is well, or there is none.
+  [[nodiscard]] std::string certificate_fault(UnixSeconds now) const;
+
  private:
   const std::string mesh_;
   const SigningKey key_;
   PersistedCounter versions_;
-  std::vector<std::uint8_t> chain_;
+  std::optional<CertificateChain> chain_;
   RecordWishes wishes_;
   Lifetime life_;
   SharedRecord held_;

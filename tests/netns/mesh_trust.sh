@@ -177,4 +177,6 @@ check "it is kept for the next start" test -n "$(ls "$TMP/6/revocations")"
 check "the others go on" reaches 5 6
 check "whose certificate ends is gone" wait_for 60 all_without 8 5 6
 check "not before its end" test "$(date +%s)" -ge "$END"
+check "which says so itself, and what to do" \
+  finds 8 '[.faults[] | select(contains("expired") and contains("org sign"))] | length' 1
 check "the others go on without it" reaches 6 5

@@ -80,6 +80,50 @@ TEST_CASE("who is trusted by nobody is nobody, and is told what is missing") {
   CHECK(lab[1].seeds_wanted > 0);
 }
 
+TEST_CASE("a certificate's end is told before it comes and after it, until there is a new one") {
+  OrganisationLab lab(2, 1000);
+  lab.start_all();
+  lab.pass(800s);
+  CHECK(lab.pairs() == 2);
+  CHECK_FALSE(lab[1].has_fault("certificate"));
+  lab.pass(110s);
+  CHECK(lab.pairs() == 2);
+  CHECK(lab[1].has_fault("this node's certificate expires in "));
+  CHECK(lab[1].has_fault("xdp-mesh org sign " + lab[1].identity.to_string()));
+  lab.pass(120s);
+  CHECK(lab[1].has_fault("expected one that is valid now, got one that expired "));
+  CHECK(lab[1].has_fault("xdp-mesh trust FILE"));
+
+  lab[1].chain = CertificateChain{
+      certificate(lab.organisation, lab[1].identity, {lab.seconds(), lab.seconds() + 300 * kDay}),
+      {}};
+  lab.reload(1);
+  CHECK_FALSE(lab[1].has_fault("certificate"));
+}
+
+TEST_CASE("a certificate for another key or another mesh is told with what was expected") {
+  OrganisationLab lab(2);
+  const Identity& self = lab[0].identity;
+  lab.start_all();
+  lab[0].chain = lab[1].chain;
+  lab.reload(0);
+  CHECK(lab[0].has_fault("expected one for this node, " + self.to_string() + ", got one for " +
+                         lab[1].identity.to_string()));
+  Certificate elsewhere;
+  elsewhere.issuer = verify_key(lab.organisation);
+  elsewhere.subject = self.key;
+  elsewhere.mesh = "other";
+  elsewhere.life = {lab.seconds(), lab.seconds() + kDay};
+  auto made = SignedCertificate::sign(elsewhere, lab.organisation);
+  REQUIRE(made.ok());
+  lab[0].chain = CertificateChain{std::move(*made), {}};
+  lab.reload(0);
+  CHECK(lab[0].has_fault("expected one for the mesh lab, got one for the mesh other"));
+  lab[0].chain.reset();
+  lab.reload(0);
+  CHECK_FALSE(lab[0].has_fault("certificate"));
+}
+
 TEST_CASE("one-sided trust makes no member of either, and no death") {
   MeshLab lab(3);
   lab.all_trust_all();
