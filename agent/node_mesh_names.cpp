@@ -31,8 +31,9 @@ Result<std::unique_ptr<MeshNames>> MeshNames::create(std::unique_ptr<Resolver> r
 
 void MeshNames::set(const MeshConfig& config, Instant now) {
   ++generation_;
+  unanswered_ = 0;
   seeds_.clear();
-  for (const Seed& seed : config.seeds) seeds_.push_back({seed, {}, {}, false});
+  for (const Seed& seed : config.seeds) seeds_.push_back({seed, {}, {}});
   servers_.clear();
   for (const HostPort& at : config.stun_servers) servers_.push_back({at, {}, {}});
   static_peers_ = config.peers;
@@ -43,7 +44,6 @@ void MeshNames::set(const MeshConfig& config, Instant now) {
 
 void MeshNames::ask_again(Instant now) {
   for (std::size_t i = 0; i < seeds_.size(); ++i) {
-    seeds_[i].is_asked = true;
     ask(Kind::seed, i, seeds_[i].seed.at, !seeds_[i].seed.identity);
   }
   for (std::size_t i = 0; i < servers_.size(); ++i) ask(Kind::server, i, servers_[i].at, false);
@@ -54,17 +54,28 @@ void MeshNames::ask_again(Instant now) {
   again_at_ = is_needed ? now + interval_ : kFarFuture;
 }
 
+void MeshNames::ask_soon(Instant now) {
+  const bool has_names = std::any_of(seeds_.begin(), seeds_.end(), [](const SoughtSeed& sought) {
+    return !IpAddress::parse(sought.seed.at.host);
+  });
+  if (has_names) again_at_ = std::min(again_at_, now + kAfterFault);
+}
+
 void MeshNames::ask(Kind kind, std::size_t index, const HostPort& at, bool identities) {
   const std::uint64_t id = (generation_ << (kIndexBits + kKindBits)) |
                            (static_cast<std::uint64_t>(kind) << kIndexBits) | index;
   // Where too many wait the next round asks.
-  (void)lookup_->ask({.id = id, .host = at.host, .port = at.port, .identities = identities});
+  if (lookup_->ask({.id = id, .host = at.host, .port = at.port, .identities = identities})) {
+    ++unanswered_;
+  }
 }
 
-MeshNames::News MeshNames::take() {
+MeshNames::News MeshNames::take(Instant now) {
   News news;
   for (const NameResult& result : lookup_->take()) {
     if (result.id >> (kIndexBits + kKindBits) != generation_) continue;
+    --unanswered_;
+    if (!result.fault.empty()) again_at_ = std::min(again_at_, now + kAfterFault);
     const std::size_t index = result.id & ((1U << kIndexBits) - 1);
     switch (static_cast<Kind>((result.id >> kIndexBits) & ((1U << kKindBits) - 1))) {
       case Kind::seed:
@@ -89,7 +100,6 @@ MeshNames::News MeshNames::take() {
 
 // A name that leads nowhere now is not forgotten: what it led to may serve still.
 void MeshNames::take_seed(SoughtSeed& sought, const NameResult& result) {
-  sought.is_asked = false;
   sought.fault = result.fault;
   if (result.targets.empty()) return;
   sought.places.clear();
@@ -107,12 +117,9 @@ void MeshNames::take_seed(SoughtSeed& sought, const NameResult& result) {
 
 void MeshNames::on_timers(Instant now) {
   if (again_at_ > now) return;
-  ask_again(now);
-  const auto is_lost = [](const auto& sought) { return !sought.fault.empty(); };
-  if (std::any_of(seeds_.begin(), seeds_.end(), is_lost) ||
-      std::any_of(servers_.begin(), servers_.end(), is_lost)) {
-    again_at_ = std::min(again_at_, now + kAfterFault);
-  }
+  if (unanswered_ == 0) return ask_again(now);
+  // A resolver that is slower than we ask is not asked twice.
+  again_at_ = now + kAfterFault;
 }
 
 std::vector<Endpoint> MeshNames::servers() const {

@@ -26,8 +26,7 @@ struct SoughtSeed {
     Endpoint endpoint;
   };
   std::vector<Place> places;
-  std::string fault;      // of the last look-up
-  bool is_asked = false;  // a look-up is under way
+  std::string fault;  // of the last look-up
 };
 
 // Thread: the control thread.
@@ -40,6 +39,9 @@ class MeshNames {
   void set(const MeshConfig& config, Instant now);
   // The network has changed: names may lead elsewhere.
   void ask_again(Instant now);
+  // Nobody is there, and the seeds' names may lead to more than they did: a Service without an
+  // address of its own knows this node alone while its first nodes start.
+  void ask_soon(Instant now);
 
   // To poll for reading; then call take().
   [[nodiscard]] int fd() const { return lookup_->fd(); }
@@ -49,7 +51,7 @@ class MeshNames {
     bool servers = false;
     std::vector<std::size_t> peers;
   };
-  [[nodiscard]] News take();
+  [[nodiscard]] News take(Instant now);
   void on_timers(Instant now);
   [[nodiscard]] Instant next_deadline() const { return again_at_; }
 
@@ -76,6 +78,7 @@ class MeshNames {
 
   std::unique_ptr<NameLookup> lookup_;
   std::uint64_t generation_ = 0;  // answers to what is configured no longer are left aside
+  std::size_t unanswered_ = 0;    // of this generation
   Duration interval_{};
   Instant again_at_ = kFarFuture;
   std::vector<SoughtSeed> seeds_;

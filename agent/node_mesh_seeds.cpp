@@ -8,7 +8,7 @@
 namespace xm {
 
 void NodeMesh::read_names(const Moment& at) {
-  const MeshNames::News news = names_->take();
+  const MeshNames::News news = names_->take(at.now);
   for (const std::size_t seed : news.seeds) {
     if (!is_up(names_->seeds()[seed])) contact_seed(seed, at);
   }
@@ -54,6 +54,7 @@ void NodeMesh::contact_remembered(const MemberPlace& place, const Moment& at) {
 // Those without an identity are tried while nobody is there: whom they lead to nobody can tell. So
 // are members of an earlier life.
 void NodeMesh::contact_next_seed(const Moment& at) {
+  if (mesh_->gossip().swim().members().up() == 0) names_->ask_soon(at.now);
   const std::vector<SoughtSeed>& seeds = names_->seeds();
   const bool is_alone = mesh_->gossip().swim().members().up() == 0;
   const std::size_t all = seeds.size() + (is_alone ? memory_.places().size() : 0);
