@@ -54,10 +54,9 @@ struct Dispatch {
     if (!setup) {
       return print(stderr, "xdp-mesh: " + setup.error().what + "\n", 1);
     }
-    auto node = xm::node_options(up.start.node, setup->config);
-    if (!node) return print(stderr, "xdp-mesh: " + node.error().what + "\n", 1);
+    const xm::NodeOptions node = xm::node_options(up.start.node, setup->config);
     const xm::Body body = [&](const xm::ReadyNotifier& ready) {
-      return xm::run_mesh_node(*node, std::move(*setup), ready);
+      return xm::run_mesh_node(node, std::move(*setup), ready);
     };
     return up.start.foreground ? xm::run_in_foreground(body) : xm::run_as_daemon(body);
   }

@@ -69,7 +69,7 @@ MeshOptions mesh_options(const MeshConfig& config) {
   return options;
 }
 
-Result<NodeOptions> node_options(const NodeOptions& given, const MeshConfig& config) {
+NodeOptions node_options(const NodeOptions& given, const MeshConfig& config) {
   NodeOptions options = given;
   if (options.workers == 0) options.workers = config.workers;
   if (!options.mtu) options.mtu = config.mtu;
@@ -80,30 +80,22 @@ Result<NodeOptions> node_options(const NodeOptions& given, const MeshConfig& con
       options.attach.push_back(std::move(request));
     }
   }
-  if (!options.metrics.is_set() && config.metrics_listen) {
-    options.metrics = literal(*config.metrics_listen);
-    if (!options.metrics.is_set()) {
-      return Error{"metrics.listen: expected an address and a port, as 127.0.0.1:9586, got '" +
-                   config.metrics_listen->to_string() + "'"};
-    }
-  }
+  if (!options.metrics.is_set()) options.metrics = config.metrics_listen;
   return options;
 }
 
 Result<std::vector<PeerChange>> static_peers(const MeshConfig& config) {
+  auto preshared_keys = load_preshared_keys(config);
+  if (!preshared_keys) return preshared_keys.error();
   std::vector<PeerChange> changes;
-  for (const StaticPeer& peer : config.peers) {
+  for (std::size_t i = 0; i < config.peers.size(); ++i) {
+    const StaticPeer& peer = config.peers[i];
     PeerChange change;
     change.public_key = peer.public_key;
     change.replace_allowed_ips = true;
     change.add_allowed_ips = peer.allowed_ips;
     change.persistent_keepalive = peer.keepalive_seconds;
-    change.preshared_key = Key();
-    if (!peer.preshared_key_file.empty()) {
-      auto key = load_wireguard_key(peer.preshared_key_file);
-      if (!key) return key.error();
-      change.preshared_key = std::move(*key);
-    }
+    change.preshared_key = std::move((*preshared_keys)[i]);
     if (peer.endpoint) {
       const Endpoint at = literal(*peer.endpoint);
       if (at.is_set()) change.endpoint = at;

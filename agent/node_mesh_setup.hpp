@@ -38,7 +38,7 @@ struct MeshSetup {
 [[nodiscard]] MeshOptions mesh_options(const MeshConfig& config);
 
 // What the command line says, and where that is silent, the configuration.
-[[nodiscard]] Result<NodeOptions> node_options(const NodeOptions& given, const MeshConfig& config);
+[[nodiscard]] NodeOptions node_options(const NodeOptions& given, const MeshConfig& config);
 
 // The peers that are no members. Their endpoints are literal addresses here: names are looked up
 // later.

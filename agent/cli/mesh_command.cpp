@@ -307,6 +307,9 @@ Output config_check(const MeshCommand& command, const KeyDirectory& keys) {
     const Status same = check_private_key_file(named, identity.value());
     if (!same) return same.error();
   }
+  if (const auto keys_of_peers = load_preshared_keys(config.value().config); !keys_of_peers) {
+    return keys_of_peers.error();
+  }
   return path + ": right\n";
 }
 

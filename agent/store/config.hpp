@@ -76,7 +76,7 @@ struct MeshConfig {
   std::string hosts_file;  // empty: none
   std::uint32_t max_members = 0;
   std::uint32_t hellos_per_second = 0;
-  std::optional<HostPort> metrics_listen;
+  Endpoint metrics_listen;  // not set: nowhere
 
   std::vector<StaticPeer> peers;
 };

@@ -37,4 +37,16 @@ Status check_private_key_file(const std::string& path, const SigningKey& identit
   return same ? same : Error{path + ": " + same.error().what};
 }
 
+Result<std::vector<Key>> load_preshared_keys(const MeshConfig& config) {
+  std::vector<Key> keys;
+  for (const StaticPeer& peer : config.peers) {
+    keys.emplace_back();
+    if (peer.preshared_key_file.empty()) continue;
+    auto key = load_wireguard_key(peer.preshared_key_file);
+    if (!key) return Error{"preshared_key_file: " + key.error().what, key.error().os_errno};
+    keys.back() = std::move(*key);
+  }
+  return keys;
+}
+
 }  // namespace xm

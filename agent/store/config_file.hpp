@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "agent/crypto/secret.hpp"
 #include "agent/store/config.hpp"
@@ -20,5 +21,8 @@ namespace xm {
 
 // `private_key_file` beside the identity, if there is one, must hold the identity's own key.
 [[nodiscard]] Status check_private_key_file(const std::string& path, const SigningKey& identity);
+
+// The preshared key of each static peer, in their order; zero where none is named.
+[[nodiscard]] Result<std::vector<Key>> load_preshared_keys(const MeshConfig& config);
 
 }  // namespace xm

@@ -59,6 +59,16 @@ std::string host_port(const ConfigValue& value, MeshConfig& config, StaticPeer& 
   return out || given.empty() ? "" : "host:port, got '" + given + "'";
 }
 
+// Where to listen: no name, which could lead anywhere; not set when the text is empty.
+template <auto Member>
+std::string listener(const ConfigValue& value, MeshConfig& config, StaticPeer& peer) {
+  const auto& given = std::get<std::string>(value);
+  const auto parsed = Endpoint::parse(given);
+  field<Member>(config, peer) = parsed.value_or(Endpoint{});
+  return parsed || given.empty() ? ""
+                                 : "an address and a port, as 127.0.0.1:9586, got '" + given + "'";
+}
+
 // What a list is made of: how an element is read, and how that is called.
 struct NodeName {
   static constexpr std::string_view kExpected = "DNS labels in lower case";
@@ -208,9 +218,9 @@ constexpr std::array kKeys{
     ConfigKey{"limits.hellos_per_second", "hellos a second", "200",
               "The most first contacts whose signatures are verified.",
               number<&C::hellos_per_second, 1, 100000>},
-    ConfigKey{"metrics.listen", "host:port", R"("")",
+    ConfigKey{"metrics.listen", "address:port", R"("")",
               "Where Prometheus reads /metrics, and /healthz and /readyz answer. Empty: nowhere.",
-              host_port<&C::metrics_listen>},
+              listener<&C::metrics_listen>},
     ConfigKey{"peer.public_key", "base64", "", "The peer's WireGuard key.", set_public_key},
     ConfigKey{"peer.endpoint", "host:port", R"("")",
               "Where it is. Empty: known when it has sent something.", host_port<&P::endpoint>},

@@ -253,6 +253,30 @@ TEST_CASE("mesh command: a private key that is not the identity's is an error") 
   CHECK(says(machine.run("config check mesh0").err, "not the identity's"));
 }
 
+TEST_CASE("mesh command: what `up` refuses is not right for config check either") {
+  const Machine machine;
+  machine.take("keygen");
+  const auto configure = [&](const std::string& text) {
+    std::ofstream(machine.in("mesh0.toml")) << "mesh = \"office\"\n" << text;
+  };
+  configure("[metrics]\nlisten = \"localhost:9586\"\n");
+  CHECK(says(machine.run("config check mesh0").err, "mesh0.toml:3:10: metrics.listen"));
+
+  const std::string file = machine.in("peer.psk");
+  configure("[[peer]]\npublic_key = \"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"\n" +
+            ("preshared_key_file = \"" + file + "\"\n"));
+  const Outcome missing = machine.run("config check mesh0");
+  CHECK(missing.exit_code == 1);
+  CHECK(says(missing.err, "preshared_key_file: " + file));
+  std::ofstream(file) << "no key\n";
+  REQUIRE(::chmod(file.c_str(), 0600) == 0);
+  CHECK(says(machine.run("config check mesh0").err, "expected a WireGuard key"));
+  std::ofstream(file) << "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\n";
+  CHECK(says(machine.take("config check mesh0"), "right"));
+  REQUIRE(::chmod(file.c_str(), 0644) == 0);
+  CHECK(says(machine.run("config check mesh0").err, "chmod 600"));
+}
+
 TEST_CASE("mesh command: wrong use is told before anything is done") {
   const Machine machine;
   for (const auto& [line, what] : std::vector<std::pair<std::string, std::string>>{

@@ -40,7 +40,7 @@ TEST_CASE("config: the mesh's name is enough, and the rest has its defaults") {
   CHECK(config.accept_subnets);
   CHECK_FALSE(config.accept_default);
   CHECK(config.max_members == 4096);
-  CHECK_FALSE(config.metrics_listen.has_value());
+  CHECK_FALSE(config.metrics_listen.is_set());
   CHECK(config.peers.empty());
 }
 
@@ -113,7 +113,7 @@ public_key = ")" + kKey + R"("
   CHECK(config.hosts_file == "/h");
   CHECK(config.max_members == 10);
   CHECK(config.hellos_per_second == 5);
-  CHECK(config.metrics_listen->to_string() == "127.0.0.1:9586");
+  CHECK(config.metrics_listen.to_string() == "127.0.0.1:9586");
   REQUIRE(config.peers.size() == 2);
   CHECK(config.peers[0].public_key == PublicKey(test::array_of<32>(test::Buffer(32, 1))));
   CHECK(config.peers[0].endpoint->host == "example.net");
@@ -186,7 +186,9 @@ TEST_CASE("config: a value out of range says what was expected and what came") {
            {"seeds = ['192.0.2.1']", "expected a port behind the address 192.0.2.1"},
            {"seeds = ['a.example:0']", "or a domain with SRV records, got 'a.example:0'"},
            {"seeds = ['xm1abc@h:1']", "this has 6"},
-           {"metrics.listen = 'nowhere'", "expected host:port, got 'nowhere'"},
+           {"metrics.listen = 'nowhere'",
+            "an address and a port, as 127.0.0.1:9586, got 'nowhere'"},
+           {"metrics.listen = 'localhost:9586'", "an address and a port"},
            {"interface.attach = ['a/b']", "expected names of interfaces"}}) {
     CAPTURE(text);
     CAPTURE(fault("mesh = 'm'\n" + text));
