@@ -1,11 +1,28 @@
 // Trust and configuration from the disk, and what is learnt back to it.
+#include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "agent/node_mesh.hpp"
 #include "agent/store/config_file.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
+namespace {
+
+// Empty: the next start changes nothing.
+std::string next_start_fault(const std::vector<std::string_view>& keys) {
+  std::string names;
+  for (const std::string_view key : keys) {
+    if (!names.empty()) names += ", ";
+    names += key;
+  }
+  if (names.empty()) return {};
+  return "changes of " + names + " take effect with the next start: xdp-mesh down, then up";
+}
+
+}  // namespace
 
 TrustFiles NodeMesh::load_trust() {
   return keys_.load_trust();
@@ -31,33 +48,18 @@ void NodeMesh::reload(const Moment& at) {
 
 // What cannot change while the node runs stays as it was, and is said.
 void NodeMesh::reload_config(const Moment& at) {
+  const std::string before = std::exchange(config_fault_, {});
   auto loaded = load_config_file(setup_.place.config_path());
-  if (!loaded) {
-    if (config_fault_ != loaded.error().what) {
-      log::error("mesh: the configuration stays as it was: " + loaded.error().what);
-    }
-    config_fault_ = loaded.error().what;
-    return;
-  }
-  auto peers = static_peers(loaded->config);
+  auto peers = loaded ? static_peers(loaded->config) : loaded.error();
   if (!peers) {
-    config_fault_ = peers.error().what;
-    log::error("mesh: the configuration stays as it was: " + config_fault_);
+    config_fault_ = "the configuration stays as it was: " + peers.error().what;
+    if (config_fault_ != before) log::error("mesh: " + config_fault_);
     return;
   }
-  config_fault_.clear();
   const MeshConfig old = std::exchange(setup_.config, std::move(loaded->config));
   const MeshConfig& now = setup_.config;
-  if (old.mesh != now.mesh || old.ipv4_prefix != now.ipv4_prefix ||
-      old.listen_port != now.listen_port || old.mtu != now.mtu || old.workers != now.workers) {
-    config_fault_ =
-        "mesh, ipv4_prefix, listen_port, interface.mtu and interface.workers take effect with the "
-        "next start: xdp-mesh down, then up";
-    log::info("mesh: " + config_fault_);
-    setup_.config.mesh = old.mesh;
-    setup_.config.ipv4_prefix = old.ipv4_prefix;
-    setup_.config.listen_port = old.listen_port;
-  }
+  config_fault_ = next_start_fault(keep_until_start(setup_.config, old));
+  if (!config_fault_.empty() && config_fault_ != before) log::info("mesh: " + config_fault_);
   peers_.set_static(std::move(*peers), at);
   mesh_->reconfigure(mesh_options(setup_.config), at);
   if (old.seeds != now.seeds || old.stun_servers != now.stun_servers || old.peers != now.peers ||

@@ -24,6 +24,33 @@ std::vector<std::string> host_names() {
   return {name};
 }
 
+// A key that is read once, when the node starts.
+struct StartKey {
+  std::string_view name;
+  bool (*keep)(MeshConfig& now, const MeshConfig& running);  // true: it differed
+};
+
+template <auto Member>
+bool keep(MeshConfig& now, const MeshConfig& running) {
+  if (now.*Member == running.*Member) return false;
+  now.*Member = running.*Member;
+  return true;
+}
+
+using C = MeshConfig;
+
+constexpr std::array kStartKeys{
+    StartKey{"mesh", keep<&C::mesh>},
+    StartKey{"listen_port", keep<&C::listen_port>},
+    StartKey{"private_key_file", keep<&C::private_key_file>},
+    StartKey{"ipv4_prefix", keep<&C::ipv4_prefix>},
+    StartKey{"interface.mtu", keep<&C::mtu>},
+    StartKey{"interface.workers", keep<&C::workers>},
+    StartKey{"interface.attach", keep<&C::attach>},
+    StartKey{"discovery.lan", keep<&C::lan_discovery>},
+    StartKey{"metrics.listen", keep<&C::metrics_listen>},
+};
+
 Endpoint literal(const HostPort& at) {
   const auto address = IpAddress::parse(at.host);
   return address ? Endpoint{*address, at.port, 0} : Endpoint{};
@@ -67,6 +94,14 @@ MeshOptions mesh_options(const MeshConfig& config) {
   options.accept_subnets = config.accept_subnets;
   options.accept_default = config.accept_default;
   return options;
+}
+
+std::vector<std::string_view> keep_until_start(MeshConfig& now, const MeshConfig& running) {
+  std::vector<std::string_view> kept;
+  for (const StartKey& key : kStartKeys) {
+    if (key.keep(now, running)) kept.push_back(key.name);
+  }
+  return kept;
 }
 
 NodeOptions node_options(const NodeOptions& given, const MeshConfig& config) {

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "agent/crypto/secret.hpp"
 #include "agent/crypto/sign.hpp"
@@ -36,6 +38,11 @@ struct MeshSetup {
 
 // The configuration's words for the pure part. `names` empty: the host's.
 [[nodiscard]] MeshOptions mesh_options(const MeshConfig& config);
+
+// What takes effect with the next start stays in `now` as it is in `running`. Returns the keys that
+// differed, in the order of the file, each as the configuration spells it.
+[[nodiscard]] std::vector<std::string_view> keep_until_start(MeshConfig& now,
+                                                             const MeshConfig& running);
 
 // What the command line says, and where that is silent, the configuration.
 [[nodiscard]] NodeOptions node_options(const NodeOptions& given, const MeshConfig& config);

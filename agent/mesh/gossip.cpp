@@ -231,6 +231,11 @@ void Gossip::set_own_record(SharedRecord record, Instant now) {
   pump(now);
 }
 
+void Gossip::set_limits(std::size_t max_members, std::int64_t hellos_per_second) {
+  swim_.set_max_members(max_members);
+  guard_.set_pace(hellos_per_second);
+}
+
 void Gossip::set_organisations(const std::vector<VerifyKey>& organisations) {
   organisation_mac_keys_.clear();
   for (const VerifyKey& key : organisations) {

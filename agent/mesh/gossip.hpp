@@ -108,6 +108,8 @@ class Gossip {
   void heard_elsewhere(const Identity& identity, const Endpoint& source, Instant now);
   void set_own_record(SharedRecord record, Instant now);
   void set_organisations(const std::vector<VerifyKey>& organisations);
+  // As in the options. Whoever is a member stays one.
+  void set_limits(std::size_t max_members, std::int64_t hellos_per_second);
   // Not a member any more: its session is gone at once.
   void remove(const Identity& identity, Instant now);
   void spread_revocation(Bytes revocation, Instant now);

@@ -18,8 +18,8 @@ std::int64_t slot_of(Instant now) {
 
 }  // namespace
 
-HelloGuard::HelloGuard(Random& random, std::int64_t per_second)
-    : cost_(1'000'000'000 / per_second), sources_(random) {
+HelloGuard::HelloGuard(Random& random, std::int64_t per_second) : sources_(random) {
+  set_pace(per_second);
   random.fill(secret_.expose_mutable());
 }
 

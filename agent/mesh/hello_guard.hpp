@@ -31,6 +31,8 @@ class HelloGuard {
 
   // `random` outlives the guard.
   explicit HelloGuard(Random& random, std::int64_t per_second = kHellosPerSecond);
+  // From the next hello on. `per_second` ≥ 1.
+  void set_pace(std::int64_t per_second) { cost_ = Duration(1'000'000'000 / per_second); }
 
   enum class Verdict : std::uint8_t {
     queued,
@@ -63,7 +65,7 @@ class HelloGuard {
   [[nodiscard]] Challenge token(std::uint8_t use, const Identity& identity, const Endpoint& source,
                                 std::int64_t slot) const;
 
-  const Duration cost_;  // of one hello
+  Duration cost_{};  // of one hello
   Key secret_;
   RateLimiter sources_;
   std::deque<Waiting> queue_;

@@ -53,6 +53,8 @@ class MemberTable {
   // Null when the table is full. The identity must not be there yet.
   Member* add(const Identity& identity, SharedRecord record, Instant now);
   void remove(const Identity& identity);
+  // From now on; whoever is there stays, however many they are.
+  void set_capacity(std::size_t capacity) { capacity_ = capacity; }
   // The only way to change a state: the counts depend on it.
   void set_state(Member& member, MemberState state, Instant now);
 

@@ -135,6 +135,8 @@ class Swim {
   void join(const Identity& through, Instant now);
   // Not a member any more (revoked, trust removed).
   void remove(const Identity& identity);
+  // Members that are there stay, however many they are.
+  void set_max_members(std::size_t most) { members_.set_capacity(most); }
   // Says good-bye to three members at once; they pass it on. Nothing is sent afterwards.
   void leave(Instant now);
   // A revocation that was made or learnt here: it is passed on.

@@ -37,6 +37,20 @@ TEST_CASE("hello guard: hellos are worked on at the pace of the budget") {
   CHECK_FALSE(guard.next(kStart + 1s));
 }
 
+TEST_CASE("hello guard: another pace holds from the next hello on") {
+  test::SeededRandom random;
+  HelloGuard guard(random);
+  for (unsigned i = 0; i < 3; ++i) {
+    CHECK(guard.admit(kDatagram, {}, source_of(i), kStart) == Verdict::queued);
+  }
+  guard.set_pace(10);
+  CHECK(guard.next(kStart));
+  CHECK(guard.next_at() == kStart + 100ms);
+  guard.set_pace(1000);
+  CHECK(guard.next(kStart + 100ms));
+  CHECK(guard.next_at() == kStart + 101ms);
+}
+
 TEST_CASE("hello guard: while hellos wait, an address has to show that it receives") {
   test::SeededRandom random;
   HelloGuard guard(random);

@@ -64,6 +64,18 @@ TEST_CASE("members: a full table takes nobody") {
   CHECK(table.add(identity_of(9), record_of(9), kStart) != nullptr);
 }
 
+TEST_CASE("members: a smaller table keeps whom it has and takes nobody until there is room") {
+  test::SeededRandom random;
+  MemberTable table(random, 4);
+  fill(table, 4);
+  table.set_capacity(3);
+  CHECK(table.size() == 4);
+  table.remove(identity_of(0));
+  CHECK(table.add(identity_of(9), record_of(9), kStart) == nullptr);
+  table.set_capacity(4);
+  CHECK(table.add(identity_of(9), record_of(9), kStart) != nullptr);
+}
+
 TEST_CASE("members: the counts follow the states") {
   test::SeededRandom random;
   MemberTable table(random, 10);

@@ -288,6 +288,30 @@ TEST_CASE("what is granted becomes allowed IPs and routes, what is not does not"
   CHECK(lab[0].mesh->plan().routes == mesh_routes({everything}));
 }
 
+TEST_CASE("another limit of members holds at once, and those that are members stay") {
+  MeshLab lab(4);
+  lab.all_trust_all();
+  for (std::size_t i = 0; i < 3; ++i) lab.start(i);
+  for (std::size_t i = 1; i < 3; ++i) lab.contact(i, 0);
+  lab.pass(30s);
+  REQUIRE(lab.pairs() == 6);
+  MeshOptions options = lab[0].options;
+  options.max_members = 1;
+  lab[0].mesh->reconfigure(options, lab.at());
+  lab.start(3);
+  lab.contact(3, 0);
+  lab.pass(30s);
+  CHECK(lab[0].holds_alive(lab[1]));
+  CHECK(lab[0].holds_alive(lab[2]));
+  CHECK(lab[0].member(lab[3]) == nullptr);
+  CHECK(lab[0].mesh->gossip().swim().counters().table_full > 0);
+  options.max_members = 10;
+  lab[0].mesh->reconfigure(options, lab.at());
+  lab.contact(3, 0);
+  lab.pass(60s);
+  CHECK(lab[0].holds_alive(lab[3]));
+}
+
 TEST_CASE("a crash takes the peer away only after three minutes without any answer") {
   MeshLab lab(3);
   lab.all_trust_all();

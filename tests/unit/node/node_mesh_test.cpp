@@ -1,133 +1,17 @@
 #include "agent/node_mesh.hpp"
 
 #include <doctest/doctest.h>
-#include <poll.h>
 
-#include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <memory>
 #include <string>
 
-#include "agent/mesh/trust_text.hpp"
-#include "tests/support/fake_kernel_network.hpp"
-#include "tests/support/packet_builder.hpp"
-#include "tests/support/path_node.hpp"
-#include "tests/support/temporary_directory.hpp"
-#include "xdpmesh/log.hpp"
+#include "tests/unit/node/node_mesh_lab.hpp"
 
 namespace xm {
 namespace {
 
-using test::FakeKernelNetwork;
-using test::FakeNetwork;
-using test::ManualClock;
-using test::PathNode;
-
-constexpr TunCapabilities kTun{true, true, true, true, true, true};
-
-// A node with its files, walks and engine, over a fake network, TUN queue and kernel.
-struct MeshNode {
-  MeshNode(ManualClock& clock, FakeNetwork& network, const std::string& address, std::uint64_t seed)
-      : path(clock, network, Endpoint::parse(address).value(), seed, kTun, true),
-        keys(directory.path()) {
-    const SigningKey key = generate_signing_key(path.random());
-    identity = Identity::of(key);
-    REQUIRE(keys.put_key(KeyKind::node, key));
-  }
-
-  void trust(const MeshNode& other, Grants grants = {}) const {
-    REQUIRE(keys.put_trust({.kind = KeyKind::node,
-                            .key = other.identity.key,
-                            .label = "other",
-                            .grants = std::move(grants)}));
-  }
-  void configure(const std::string& text) {
-    has_seeds = text.find("seeds = [\"") != std::string::npos;
-    std::ofstream(directory / "wg0.toml") << text;
-  }
-  void start() {
-    auto setup = load_mesh_setup({"wg0", directory.path(), directory / "state/wg0"});
-    REQUIRE_MESSAGE(setup.ok(), (setup.ok() ? "" : setup.error().what));
-    auto kernel_network = std::make_unique<FakeKernelNetwork>();
-    kernel = kernel_network.get();
-    auto started = NodeMesh::start(std::move(*setup),
-                                   {.engine = path.engine,
-                                    .core = path.core,
-                                    .random = path.random(),
-                                    .network = std::move(kernel_network)},
-                                   path.at());
-    REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().what));
-    mesh = std::move(*started);
-    mesh->network_changed(path.socket.local().port, path.at());
-    if (!has_seeds) return;
-    // Literal addresses come back from the look-up's thread too.
-    pollfd names{mesh->names_fd(), POLLIN, 0};
-    REQUIRE(poll(&names, 1, 5'000) == 1);
-    mesh->read_names(path.at());
-  }
-  void turn() {
-    (void)path.turn();
-    mesh->read_files(path.at());
-    mesh->tend(path.at());
-  }
-  [[nodiscard]] MeshStatus status() { return mesh->status(path.at()); }
-  [[nodiscard]] bool has_peer(const MeshNode& other) const {
-    return path.engine.find_id(other.identity.wireguard_key().value()).has_value();
-  }
-  [[nodiscard]] IpAddress inner() const {
-    return *std::find_if(kernel->addresses.begin(), kernel->addresses.end(),
-                         [](const IpAddress& address) { return address.is_v4(); });
-  }
-
-  test::TemporaryDirectory directory;
-  PathNode path;
-  KeyDirectory keys;
-  Identity identity;
-  bool has_seeds = false;
-  FakeKernelNetwork* kernel = nullptr;
-  std::unique_ptr<NodeMesh> mesh;
-};
-
-struct Two {
-  Two() {
-    log::level = LogLevel::silent;
-    a.trust(b);
-    b.trust(a);
-    a.configure("mesh = \"lab\"\nnames = []\n");
-    b.configure("mesh = \"lab\"\nseeds = [\"" + a.identity.to_string() + "@192.0.2.1:51820\"]\n");
-  }
-  ~Two() { log::level = LogLevel::info; }
-  void start() {
-    a.start();
-    b.start();
-  }
-  void pass(Duration span) {
-    const Instant end = clock.now() + span;
-    while (clock.now() < end) {
-      for (MeshNode* const node : {&a, &b}) {
-        if (node->mesh) node->turn();
-      }
-      clock.advance(10ms);
-    }
-  }
-  // One packet from one's TUN queue; what came out of the other's.
-  std::vector<test::Packet> send(MeshNode& from, MeshNode& to) {
-    (void)to.path.tun.take_written();
-    test::PacketSpec spec;
-    spec.source = from.inner().to_string();
-    spec.destination = to.inner().to_string();
-    spec.payload = test::Packet(100, 7);
-    from.path.tun.push_packet(test::build_packet(spec));
-    pass(500ms);
-    return to.path.tun.take_written();
-  }
-
-  ManualClock clock;
-  FakeNetwork network{clock, 1, {.delay = 1ms}};
-  MeshNode a{clock, network, "192.0.2.1:51820", 11};
-  MeshNode b{clock, network, "192.0.2.2:51820", 12};
-};
+using test::Two;
 
 TEST_CASE("node of a mesh: two find each other, and a packet brings the session up") {
   Two two;
@@ -206,26 +90,6 @@ TEST_CASE("node of a mesh: trust that is taken away on the disk takes the peer a
   CHECK(two.a.has_peer(two.b));
 }
 
-TEST_CASE("node of a mesh: a configuration with a fault changes nothing and is reported") {
-  Two two;
-  two.start();
-  two.pass(5s);
-  two.a.configure("mesh = \"lab\"\nsubnets = [\"192.168.7.0/24\"]\nsubnet = 3\n");
-  two.pass(1s);
-  const std::vector<std::string> faults = two.a.status().faults;
-  CHECK(std::any_of(faults.begin(), faults.end(), [](const std::string& fault) {
-    return fault.find("wg0.toml:3:1") != std::string::npos;
-  }));
-  CHECK(two.a.has_peer(two.b));
-  two.a.configure("mesh = \"other\"\n");
-  two.pass(1s);
-  const std::vector<std::string> later = two.a.status().faults;
-  CHECK(std::any_of(later.begin(), later.end(), [](const std::string& fault) {
-    return fault.find("next start") != std::string::npos;
-  }));
-  CHECK(two.a.status().name == "lab");
-}
-
 TEST_CASE("node of a mesh: subnets that are granted become routes, as the configuration changes") {
   Two two;
   const auto subnet = Prefix::parse("192.168.7.0/24").value();
@@ -277,26 +141,6 @@ TEST_CASE("node of a mesh: names are in the hosts file while it runs") {
   CHECK(content() == told);
   two.a.mesh.reset();
   CHECK(content() == "127.0.0.1 localhost\n");
-}
-
-TEST_CASE("node of a mesh: a static peer stands beside the members, comes and goes") {
-  Two two;
-  const std::string peer =
-      "mesh = \"lab\"\n[[peer]]\npublic_key = \"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"\n"
-      "endpoint = \"192.0.2.9:51820\"\nallowed_ips = [\"10.9.0.0/24\"]\n";
-  two.a.configure(peer);
-  two.start();
-  PublicKey key;
-  key.fill(1);
-  two.pass(5s);
-  const auto id = two.a.path.engine.find_id(key);
-  REQUIRE(id);
-  CHECK(two.a.path.engine.route(*id).remote.to_string() == "192.0.2.9:51820");
-  CHECK(two.a.has_peer(two.b));
-  two.a.configure("mesh = \"lab\"\n");
-  two.pass(1s);
-  CHECK_FALSE(two.a.path.engine.find_id(key));
-  CHECK(two.a.has_peer(two.b));
 }
 
 TEST_CASE("node of a mesh: what it needs and has not is said with the command that makes it") {

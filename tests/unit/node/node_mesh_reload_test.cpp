@@ -1,0 +1,103 @@
+// What a running node of a mesh makes of a changed configuration.
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/unit/node/node_mesh_lab.hpp"
+
+namespace xm {
+namespace {
+
+using test::MeshNode;
+using test::Two;
+
+TEST_CASE("node of a mesh: a configuration with a fault changes nothing and is reported") {
+  Two two;
+  two.start();
+  two.pass(5s);
+  two.a.configure("mesh = \"lab\"\nsubnets = [\"192.168.7.0/24\"]\nsubnet = 3\n");
+  two.pass(1s);
+  const std::vector<std::string> faults = two.a.status().faults;
+  CHECK(std::any_of(faults.begin(), faults.end(), [](const std::string& fault) {
+    return fault.find("wg0.toml:3:1") != std::string::npos;
+  }));
+  CHECK(two.a.has_peer(two.b));
+}
+
+TEST_CASE("node of a mesh: what takes effect with the next start is said as long as it differs") {
+  Two two;
+  two.start();
+  two.pass(5s);
+  const std::string changed =
+      "mesh = \"other\"\nlisten_port = 4000\nprivate_key_file = \"/none\"\n"
+      "ipv4_prefix = \"10.64.0.0/16\"\nnames = []\n[interface]\nmtu = 1400\nworkers = 3\n"
+      "attach = [\"eth0\"]\n[discovery]\nlan = true\n[metrics]\nlisten = \"127.0.0.1:9586\"\n";
+  const std::vector<std::string> expected{
+      "changes of mesh, listen_port, private_key_file, ipv4_prefix, interface.mtu, "
+      "interface.workers, interface.attach, discovery.lan, metrics.listen take effect with the "
+      "next start: xdp-mesh down, then up"};
+  two.a.configure(changed);
+  two.pass(1s);
+  CHECK(two.a.status().faults == expected);
+  CHECK(two.a.status().name == "lab");
+  two.a.configure(changed + "# the same once more\n");
+  two.pass(1s);
+  CHECK(two.a.status().faults == expected);
+  CHECK(two.a.has_peer(two.b));
+  two.a.configure("mesh = \"lab\"\nnames = []\n");
+  two.pass(1s);
+  CHECK(two.a.status().faults.empty());
+}
+
+TEST_CASE("node of a mesh: another limit of members holds after a reload, and no member goes") {
+  Two two;
+  MeshNode c(two.clock, two.network, "192.0.2.3:51820", 13);
+  MeshNode d(two.clock, two.network, "192.0.2.4:51820", 14);
+  two.nodes = {&two.a, &two.b, &c, &d};
+  for (MeshNode* const node : {&c, &d}) {
+    two.a.trust(*node);
+    node->trust(two.a);
+    node->configure("mesh = \"lab\"\nseeds = [\"" + two.a.identity.to_string() +
+                    "@192.0.2.1:51820\"]\n");
+  }
+  const std::string limited = "mesh = \"lab\"\nnames = []\nlimits.members = ";
+  two.start();
+  c.start();
+  two.pass(5s);
+  REQUIRE(two.a.status().members.size() == 2);
+  two.a.configure(limited + "2\n");
+  two.pass(1s);
+  d.start();
+  two.pass(15s);
+  CHECK_FALSE(two.a.has_peer(d));
+  CHECK(two.a.has_peer(two.b));
+  CHECK(two.a.has_peer(c));
+  two.a.configure(limited + "3\n");
+  two.pass(15s);
+  CHECK(two.a.has_peer(d));
+}
+
+TEST_CASE("node of a mesh: a static peer stands beside the members, comes and goes") {
+  Two two;
+  const std::string peer =
+      "mesh = \"lab\"\n[[peer]]\npublic_key = \"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=\"\n"
+      "endpoint = \"192.0.2.9:51820\"\nallowed_ips = [\"10.9.0.0/24\"]\n";
+  two.a.configure(peer);
+  two.start();
+  PublicKey key;
+  key.fill(1);
+  two.pass(5s);
+  const auto id = two.a.path.engine.find_id(key);
+  REQUIRE(id);
+  CHECK(two.a.path.engine.route(*id).remote.to_string() == "192.0.2.9:51820");
+  CHECK(two.a.has_peer(two.b));
+  two.a.configure("mesh = \"lab\"\n");
+  two.pass(1s);
+  CHECK_FALSE(two.a.path.engine.find_id(key));
+  CHECK(two.a.has_peer(two.b));
+}
+
+}  // namespace
+}  // namespace xm
