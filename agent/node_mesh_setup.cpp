@@ -93,6 +93,9 @@ MeshOptions mesh_options(const MeshConfig& config) {
   options.hellos_per_second = config.hellos_per_second;
   options.accept_subnets = config.accept_subnets;
   options.accept_default = config.accept_default;
+  for (const StaticPeer& peer : config.peers) {
+    options.outside.push_back({peer.public_key, peer.allowed_ips});
+  }
   return options;
 }
 

@@ -78,6 +78,7 @@ void Mesh::reconfigure(const MeshOptions& options, const Moment& at) {
   begin(at);
   options_.accept_subnets = options.accept_subnets;
   options_.accept_default = options.accept_default;
+  options_.outside = options.outside;
   gossip_.set_limits(options.max_members, options.hellos_per_second);
   RecordWishes wishes = options.wishes;
   wishes.endpoints = wishes_.endpoints;

@@ -29,6 +29,12 @@
 
 namespace xm {
 
+// A peer of the configuration, beside the members.
+struct OutsidePeer {
+  PublicKey key{};
+  std::vector<Prefix> allowed_ips;
+};
+
 struct MeshOptions {
   std::string mesh;
   Prefix ipv4_prefix;
@@ -37,6 +43,7 @@ struct MeshOptions {
   std::int64_t hellos_per_second = HelloGuard::kHellosPerSecond;
   bool accept_subnets = true;
   bool accept_default = false;
+  std::vector<OutsidePeer> outside;  // they get routes; a member with the same key comes first
 };
 
 // Numbers that outlive the process, each in its own place.
@@ -92,7 +99,8 @@ class Mesh {
   // The directory has changed. Whom nothing vouches for any more is out when this returns.
   void reload_trust(const TrustFiles& files, const std::optional<CertificateChain>& chain,
                     const Moment& at);
-  // Names, addresses, subnets and life from the configuration; limits and what is accepted.
+  // Names, addresses, subnets and life from the configuration; limits, what is accepted, and the
+  // peers beside the members.
   void reconfigure(const MeshOptions& options, const Moment& at);
   // Where we may be reached, the best first: into our record.
   void set_endpoints(std::vector<Endpoint> endpoints, const Moment& at);
@@ -145,7 +153,9 @@ class Mesh {
   void make_plan(Instant now);
   [[nodiscard]] AddressClaim our_claim() const;
   [[nodiscard]] bool is_peer(const Member& member, Instant now);
+  [[nodiscard]] bool is_in_mesh(const Prefix& prefix) const;
   void add_routes_to(const Standing& standing, std::vector<Prefix>& routes) const;
+  void add_outside_routes(MeshPlan& plan) const;
 
   const Identity self_;
   MeshOptions options_;

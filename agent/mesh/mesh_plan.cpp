@@ -1,7 +1,8 @@
 // From members to the tunnel: peers with allowed IPs, the addresses of our interface, routes.
 //
 // The whole of the mesh's two prefixes leads into the tunnel: a packet to nobody is refused there.
-// A member's addresses outside of them and its subnets have routes of their own.
+// A member's addresses outside of them and its subnets have routes of their own, and so have the
+// inner addresses of peers that are no members.
 #include <algorithm>
 #include <utility>
 
@@ -54,16 +55,34 @@ bool Mesh::is_peer(const Member& member, Instant now) {
   return true;
 }
 
+bool Mesh::is_in_mesh(const Prefix& prefix) const {
+  for (const Prefix& whole : {options_.ipv4_prefix, derive_ipv6_prefix(options_.mesh)}) {
+    if (prefix.length >= whole.length && whole.contains(prefix.address)) return true;
+  }
+  return false;
+}
+
 void Mesh::add_routes_to(const Standing& standing, std::vector<Prefix>& routes) const {
   for (const Prefix& prefix : standing.prefixes) {
     const bool is_address = prefix.length == prefix.address.bits();
-    const bool is_on_link =
-        is_address && (options_.ipv4_prefix.contains(prefix.address) ||
-                       derive_ipv6_prefix(options_.mesh).contains(prefix.address));
-    if (is_on_link) continue;
+    if (is_address && is_in_mesh(prefix)) continue;
     const bool is_accepted =
         prefix.length == 0 ? options_.accept_default : is_address || options_.accept_subnets;
     if (is_accepted) routes.push_back(prefix);
+  }
+}
+
+// What the owner of this machine has configured needs no grant; a default route needs its opt-in.
+void Mesh::add_outside_routes(MeshPlan& plan) const {
+  for (const OutsidePeer& outside : options_.outside) {
+    const bool is_member =
+        std::any_of(plan.peers.begin(), plan.peers.end(),
+                    [&](const MeshPeer& peer) { return peer.key == outside.key; });
+    if (is_member) continue;
+    for (const Prefix& prefix : outside.allowed_ips) {
+      const bool is_accepted = prefix.length != 0 || options_.accept_default;
+      if (is_accepted && !is_in_mesh(prefix)) plan.routes.push_back(prefix);
+    }
   }
 }
 
@@ -87,7 +106,9 @@ void Mesh::make_plan(Instant now) {
   plan.addresses.insert(plan.addresses.end(), wishes_.addresses.begin(), wishes_.addresses.end());
   plan.routes.push_back(options_.ipv4_prefix);
   plan.routes.push_back(derive_ipv6_prefix(options_.mesh));
+  add_outside_routes(plan);
   std::sort(plan.routes.begin(), plan.routes.end());
+  plan.routes.erase(std::unique(plan.routes.begin(), plan.routes.end()), plan.routes.end());
   if (plan == plan_) return;
   plan_ = std::move(plan);
   actions_.emplace_back(PlanChanged{});

@@ -288,6 +288,34 @@ TEST_CASE("what is granted becomes allowed IPs and routes, what is not does not"
   CHECK(lab[0].mesh->plan().routes == mesh_routes({everything}));
 }
 
+TEST_CASE("peers beside the members get routes, unless a member has their key") {
+  MeshLab lab(2);
+  lab.all_trust_all();
+  const auto prefix = [](std::string_view text) { return Prefix::parse(text).value(); };
+  const Prefix everything = prefix("0.0.0.0/0");
+  const Prefix in_mesh = Prefix::of(derive_ipv6_prefix("lab").address, 96);
+  PublicKey stranger;
+  stranger.fill(1);
+  MeshOptions& options = lab[0].options;
+  options.accept_subnets = false;  // concerns what members offer
+  options.outside = {
+      {stranger, {prefix("10.9.0.0/24"), prefix("100.64.7.0/24"), in_mesh, everything}},
+      {lab[1].identity.wireguard_key().value(), {prefix("10.8.0.1"), prefix("10.9.0.0/24")}}};
+  lab.start(0);
+  CHECK(lab[0].mesh->plan().routes == mesh_routes({prefix("10.8.0.1"), prefix("10.9.0.0/24")}));
+  lab.start(1);
+  lab.contact(1, 0);
+  lab.pass(20s);
+  REQUIRE(lab.pairs() == 2);
+  CHECK(lab[0].mesh->plan().routes == mesh_routes({prefix("10.9.0.0/24")}));
+  options.accept_default = true;
+  lab[0].mesh->reconfigure(options, lab.at());
+  CHECK(lab[0].mesh->plan().routes == mesh_routes({everything, prefix("10.9.0.0/24")}));
+  options.outside.clear();
+  lab[0].mesh->reconfigure(options, lab.at());
+  CHECK(lab[0].mesh->plan().routes == mesh_routes());
+}
+
 TEST_CASE("another limit of members holds at once, and those that are members stay") {
   MeshLab lab(4);
   lab.all_trust_all();
