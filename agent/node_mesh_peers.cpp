@@ -1,7 +1,6 @@
 #include "agent/node_mesh_peers.hpp"
 
 #include <algorithm>
-#include <iterator>
 
 #include "xdpmesh/log.hpp"
 
@@ -14,6 +13,41 @@ constexpr Duration kDataIsFresh = 5s;
 PeerChange change_of(const PublicKey& key) {
   PeerChange change;
   change.public_key = key;
+  return change;
+}
+
+PeerChange removal_of(const PublicKey& key) {
+  PeerChange change = change_of(key);
+  change.remove = true;
+  return change;
+}
+
+const PeerChange* find(const std::vector<PeerChange>& peers, const PublicKey& key) {
+  const auto found = std::find_if(peers.begin(), peers.end(),
+                                  [&](const PeerChange& peer) { return peer.public_key == key; });
+  return found == peers.end() ? nullptr : &*found;
+}
+
+PeerChange copy_of(const PeerChange& configured) {
+  PeerChange copy = change_of(configured.public_key);
+  if (configured.preshared_key) copy.preshared_key = configured.preshared_key->clone();
+  copy.endpoint = configured.endpoint;
+  copy.persistent_keepalive = configured.persistent_keepalive;
+  copy.replace_allowed_ips = true;
+  copy.add_allowed_ips = configured.add_allowed_ips;
+  return copy;
+}
+
+// What of `now` is not as in `old`. `has_moved`: inner addresses are given anew in any case.
+PeerChange difference(const PeerChange& old, const PeerChange& now, bool has_moved) {
+  PeerChange change = copy_of(now);
+  if (old.preshared_key == now.preshared_key) change.preshared_key.reset();
+  if (old.endpoint == now.endpoint) change.endpoint.reset();
+  if (old.persistent_keepalive == now.persistent_keepalive) change.persistent_keepalive.reset();
+  if (!has_moved) {
+    change.replace_allowed_ips = false;
+    change.add_allowed_ips.clear();
+  }
   return change;
 }
 
@@ -35,17 +69,23 @@ void MeshPeers::apply(std::vector<PeerChange> changes, const Moment& at) {
 }
 
 void MeshPeers::set_static(std::vector<PeerChange> peers, const Moment& at) {
-  std::vector<PublicKey> keys;
-  keys.reserve(peers.size());
-  for (const PeerChange& peer : peers) keys.push_back(peer.public_key);
   std::vector<PeerChange> changes;
-  for (const PublicKey& key : static_keys_) {
-    if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    changes.push_back(change_of(key));
-    changes.back().remove = true;
+  for (const PeerChange& old : static_) {
+    const bool stays = find(peers, old.public_key) != nullptr || is_member(old.public_key);
+    if (!stays) changes.push_back(removal_of(old.public_key));
   }
-  static_keys_ = std::move(keys);
-  std::move(peers.begin(), peers.end(), std::back_inserter(changes));
+  // An inner address that one gives up may be another's, of which nothing else has changed.
+  const bool has_moved = !std::equal(
+      static_.begin(), static_.end(), peers.begin(), peers.end(), [](const auto& a, const auto& b) {
+        return a.public_key == b.public_key && a.add_allowed_ips == b.add_allowed_ips;
+      });
+  for (const PeerChange& peer : peers) {
+    if (is_member(peer.public_key)) continue;
+    const PeerChange* const old = find(static_, peer.public_key);
+    const bool is_there = old != nullptr && engine_.find_id(peer.public_key);
+    changes.push_back(is_there ? difference(*old, peer, has_moved) : copy_of(peer));
+  }
+  static_ = std::move(peers);
   apply(std::move(changes), at);
 }
 
@@ -62,17 +102,27 @@ std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) 
   std::erase_if(links_, [&](const auto& entry) {
     if (is_planned(entry.first)) return false;
     by_peer_.erase(entry.second.peer);
-    changes.push_back(change_of(entry.second.as_planned.key));
-    changes.back().remove = true;
+    const PublicKey& key = entry.second.as_planned.key;
+    changes.push_back(removal_of(key));
+    // Without the member's session, but where it was: its name is not looked up anew for this.
+    if (const PeerChange* const configured = find(static_, key)) {
+      const Endpoint last = engine_.route(entry.second.peer).remote;
+      changes.push_back(copy_of(*configured));
+      if (!changes.back().endpoint && last.is_set()) changes.back().endpoint = last;
+    }
     return true;
   });
   std::vector<const MeshPeer*> added;
   for (const MeshPeer& peer : plan.peers) {
     const auto known = links_.find(peer.identity);
     const bool is_new = known == links_.end();
-    if (is_new ? is_static(peer.key) : known->second.as_planned == peer) continue;
+    if (!is_new && known->second.as_planned == peer) continue;
     changes.push_back(change_of(peer.key));
     changes.back().is_sought = true;
+    if (is_new && find(static_, peer.key) != nullptr) {
+      changes.back().preshared_key = Key();
+      changes.back().persistent_keepalive = 0;
+    }
     changes.back().replace_allowed_ips = true;
     changes.back().add_allowed_ips = peer.allowed_ips;
     if (is_new) {
@@ -97,8 +147,9 @@ std::vector<Identity> MeshPeers::link(const std::vector<const MeshPeer*>& added)
   return linked;
 }
 
-bool MeshPeers::is_static(const PublicKey& key) const {
-  return std::find(static_keys_.begin(), static_keys_.end(), key) != static_keys_.end();
+bool MeshPeers::is_member(const PublicKey& key) const {
+  return std::any_of(links_.begin(), links_.end(),
+                     [&](const auto& entry) { return entry.second.as_planned.key == key; });
 }
 
 void MeshPeers::verified(const Identity& identity, const Endpoint& endpoint, const Moment& at) {

@@ -19,8 +19,9 @@ class MeshPeers {
   // `engine` outlives it.
   explicit MeshPeers(Engine& engine) : engine_(engine) {}
 
-  // The peers of the configuration that are no members, from now on; a member with the same key is
-  // left alone.
+  // The peers of the configuration that are no members, from now on: what has changed since the
+  // last call is applied, so one that has roamed stays where it is. While a member has the same
+  // key, it is left alone; when that is no peer any more, the configuration's takes its place.
   void set_static(std::vector<PeerChange> peers, const Moment& at);
   // Every member that is to be a peer is one, nobody else is. Returns those that are new.
   std::vector<Identity> follow(const MeshPlan& plan, const Moment& at);
@@ -56,12 +57,12 @@ class MeshPeers {
   void apply(std::vector<PeerChange> changes, const Moment& at);
   // Those that the engine has taken.
   [[nodiscard]] std::vector<Identity> link(const std::vector<const MeshPeer*>& added);
-  [[nodiscard]] bool is_static(const PublicKey& key) const;
+  [[nodiscard]] bool is_member(const PublicKey& key) const;
 
   Engine& engine_;
   std::map<Identity, Link> links_;
   std::map<PeerId, Identity> by_peer_;
-  std::vector<PublicKey> static_keys_;
+  std::vector<PeerChange> static_;  // as configured
 };
 
 }  // namespace xm

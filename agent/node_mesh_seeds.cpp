@@ -20,7 +20,8 @@ void NodeMesh::read_names(const Moment& at) {
     change.peers.back().public_key = setup_.config.peers.at(index).public_key;
     change.peers.back().update_only = true;
     const auto id = engine_.find_id(change.peers.back().public_key);
-    if (!id || engine_.route(*id).is_set()) continue;  // it may have roamed since
+    // It may have roamed since; and a member is found by gossip.
+    if (!id || engine_.route(*id).is_set() || peers_.identity_of(*id)) continue;
     change.peers.back().endpoint = found;
     if (Status applied = engine_.apply(std::move(change), at); !applied) {
       log::error("mesh: " + applied.error().what);

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "agent/ctl/base64.hpp"
 #include "tests/unit/node/node_mesh_lab.hpp"
 
 namespace xm {
@@ -92,11 +94,110 @@ TEST_CASE("node of a mesh: a static peer stands beside the members, comes and go
   const auto id = two.a.path.engine.find_id(key);
   REQUIRE(id);
   CHECK(two.a.path.engine.route(*id).remote.to_string() == "192.0.2.9:51820");
+  CHECK(two.a.kernel->routes.contains(Prefix::parse("10.9.0.0/24").value()));
   CHECK(two.a.has_peer(two.b));
   two.a.configure("mesh = \"lab\"\n");
   two.pass(1s);
   CHECK_FALSE(two.a.path.engine.find_id(key));
+  CHECK_FALSE(two.a.kernel->routes.contains(Prefix::parse("10.9.0.0/24").value()));
   CHECK(two.a.has_peer(two.b));
+}
+
+// A peer of the configuration, with `more` lines.
+std::string with_peer(const PublicKey& key, const std::string& more) {
+  return "mesh = \"lab\"\nnames = []\n[[peer]]\npublic_key = \"" + to_base64(key) + "\"\n" + more;
+}
+
+PublicKey key_of(const MeshNode& node) {
+  return node.identity.wireguard_key().value();
+}
+
+PeerView peer_of(const MeshNode& node, const PublicKey& key) {
+  InterfaceView view = node.path.engine.view();
+  const auto found = std::find_if(view.peers.begin(), view.peers.end(),
+                                  [&](const PeerView& peer) { return peer.public_key == key; });
+  REQUIRE(found != view.peers.end());
+  return std::move(*found);
+}
+
+TEST_CASE("node of a mesh: a static peer with a member's key changes nothing of the member") {
+  Two two;
+  two.start();
+  two.pass(5s);
+  const PublicKey key = key_of(two.b);
+  const auto as_member = peer_of(two.a, key).allowed_ips;
+  REQUIRE(as_member.size() == 2);
+  two.a.configure(with_peer(key, "allowed_ips = [\"10.9.0.0/24\"]\nkeepalive_seconds = 7\n"));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).allowed_ips == as_member);
+  CHECK(peer_of(two.a, key).persistent_keepalive == 0);
+  CHECK(two.send(two.a, two.b).size() == 1);
+  two.a.configure("mesh = \"lab\"\nnames = []\n");
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).allowed_ips == as_member);
+  CHECK(two.send(two.a, two.b).size() == 1);
+}
+
+TEST_CASE("node of a mesh: a static peer is one while no member has its key") {
+  Two two;
+  const PublicKey key = key_of(two.b);
+  const std::vector<Prefix> configured{Prefix::parse("10.9.0.0/24").value()};
+  two.a.configure(with_peer(key, "allowed_ips = [\"10.9.0.0/24\"]\nkeepalive_seconds = 7\n"));
+  two.a.start();
+  CHECK(peer_of(two.a, key).allowed_ips == configured);
+  two.b.start();
+  two.pass(5s);
+  CHECK(peer_of(two.a, key).allowed_ips.size() == 2);
+  CHECK(peer_of(two.a, key).persistent_keepalive == 0);
+  CHECK(two.send(two.a, two.b).size() == 1);
+  REQUIRE(two.a.keys.remove_trust(KeyKind::node, two.b.identity.key));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).allowed_ips == configured);
+  CHECK(peer_of(two.a, key).persistent_keepalive == 7);
+  CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.2:51820");
+  CHECK(two.send(two.a, two.b).empty());
+}
+
+TEST_CASE("node of a mesh: a static peer that has roamed stays where it is through reloads") {
+  Two two;
+  PublicKey key;
+  key.fill(1);
+  const std::string at_home = "endpoint = \"192.0.2.9:51820\"\n";
+  two.a.configure(with_peer(key, at_home + "allowed_ips = [\"10.9.0.0/24\"]\n"));
+  two.a.start();
+  InterfaceChange roamed;
+  roamed.peers.emplace_back();
+  roamed.peers.back().public_key = key;
+  roamed.peers.back().endpoint = Endpoint::parse("192.0.2.77:4000").value();
+  REQUIRE(two.a.path.engine.apply(std::move(roamed), two.a.path.at()));
+  REQUIRE(two.a.keys.remove_trust(KeyKind::node, two.b.identity.key));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.77:4000");
+  two.a.configure(with_peer(key, at_home + "allowed_ips = [\"10.8.0.0/24\"]\n"));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.77:4000");
+  CHECK(peer_of(two.a, key).allowed_ips ==
+        std::vector<Prefix>{Prefix::parse("10.8.0.0/24").value()});
+  two.a.configure(with_peer(key, "endpoint = \"192.0.2.10:51820\"\n"));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.10:51820");
+  CHECK(peer_of(two.a, key).allowed_ips.empty());
+}
+
+TEST_CASE("node of a mesh: an inner address that a static peer gives up is the other's") {
+  Two two;
+  PublicKey first;
+  first.fill(1);
+  PublicKey second;
+  second.fill(2);
+  const std::string address = "allowed_ips = [\"10.9.0.0/24\"]\n";
+  two.a.configure(with_peer(second, address) + "[[peer]]\npublic_key = \"" + to_base64(first) +
+                  "\"\n" + address);
+  two.a.start();
+  REQUIRE(peer_of(two.a, second).allowed_ips.empty());
+  two.a.configure(with_peer(second, address));
+  two.pass(1s);
+  CHECK(peer_of(two.a, second).allowed_ips.size() == 1);
 }
 
 }  // namespace
