@@ -36,10 +36,20 @@ void MeshNames::set(const MeshConfig& config, Instant now) {
   for (const Seed& seed : config.seeds) seeds_.push_back({seed, {}, {}});
   servers_.clear();
   for (const HostPort& at : config.stun_servers) servers_.push_back({at, {}, {}});
-  static_peers_ = config.peers;
-  peers_.assign(config.peers.size(), Endpoint{});
+  std::vector<SoughtPeer> peers;
+  for (const StaticPeer& peer : config.peers) peers.push_back(sought(peer));
+  peers_ = std::move(peers);
   interval_ = std::chrono::seconds(config.resolve_seconds);
   ask_again(now);
+}
+
+// As a newcomer, or as one whose place may have changed.
+MeshNames::SoughtPeer MeshNames::sought(const StaticPeer& peer) const {
+  for (const SoughtPeer& old : peers_) {
+    if (old.peer.public_key != peer.public_key) continue;
+    return {peer, {}, old.has_moved || old.peer.endpoint != peer.endpoint};
+  }
+  return {peer, {}, false};
 }
 
 void MeshNames::ask_again(Instant now) {
@@ -47,10 +57,10 @@ void MeshNames::ask_again(Instant now) {
     ask(Kind::seed, i, seeds_[i].seed.at, !seeds_[i].seed.identity);
   }
   for (std::size_t i = 0; i < servers_.size(); ++i) ask(Kind::server, i, servers_[i].at, false);
-  for (std::size_t i = 0; i < static_peers_.size(); ++i) {
-    if (static_peers_[i].endpoint) ask(Kind::peer, i, *static_peers_[i].endpoint, false);
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    if (peers_[i].peer.endpoint) ask(Kind::peer, i, *peers_[i].peer.endpoint, false);
   }
-  const bool is_needed = !seeds_.empty() || !servers_.empty() || !static_peers_.empty();
+  const bool is_needed = !seeds_.empty() || !servers_.empty() || !peers_.empty();
   again_at_ = is_needed ? now + interval_ : kFarFuture;
 }
 
@@ -89,8 +99,9 @@ MeshNames::News MeshNames::take(Instant now) {
         break;
       case Kind::peer:
         if (const auto found = all_endpoints(result); !found.empty()) {
-          peers_.at(index) = found.front();
+          peers_.at(index).endpoint = found.front();
           news.peers.push_back(index);
+          if (std::exchange(peers_[index].has_moved, false)) news.moved_peers.push_back(index);
         }
         break;
     }

@@ -50,6 +50,7 @@ class MeshNames {
     std::vector<std::size_t> seeds;  // indices
     bool servers = false;
     std::vector<std::size_t> peers;
+    std::vector<std::size_t> moved_peers;  // of those, whose configured endpoint is another now
   };
   [[nodiscard]] News take(Instant now);
   void on_timers(Instant now);
@@ -59,7 +60,7 @@ class MeshNames {
   // The STUN servers, every address of each.
   [[nodiscard]] std::vector<Endpoint> servers() const;
   // Of the static peer with this index: its first address, or not set.
-  [[nodiscard]] Endpoint peer(std::size_t index) const { return peers_.at(index); }
+  [[nodiscard]] Endpoint peer(std::size_t index) const { return peers_.at(index).endpoint; }
   // What could not be found, each a sentence.
   [[nodiscard]] std::vector<std::string> faults() const;
 
@@ -71,9 +72,16 @@ class MeshNames {
     std::string fault;
   };
 
+  struct SoughtPeer {
+    StaticPeer peer;
+    Endpoint endpoint;       // the first address
+    bool has_moved = false;  // another place is configured, which has not been found yet
+  };
+
   explicit MeshNames(std::unique_ptr<NameLookup> lookup) : lookup_(std::move(lookup)) {}
 
   void ask(Kind kind, std::size_t index, const HostPort& at, bool identities);
+  [[nodiscard]] SoughtPeer sought(const StaticPeer& peer) const;
   void take_seed(SoughtSeed& sought, const NameResult& result);
 
   std::unique_ptr<NameLookup> lookup_;
@@ -83,8 +91,7 @@ class MeshNames {
   Instant again_at_ = kFarFuture;
   std::vector<SoughtSeed> seeds_;
   std::vector<Server> servers_;
-  std::vector<StaticPeer> static_peers_;
-  std::vector<Endpoint> peers_;
+  std::vector<SoughtPeer> peers_;
 };
 
 }  // namespace xm

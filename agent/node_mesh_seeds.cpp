@@ -20,8 +20,10 @@ void NodeMesh::read_names(const Moment& at) {
     change.peers.back().public_key = setup_.config.peers.at(index).public_key;
     change.peers.back().update_only = true;
     const auto id = engine_.find_id(change.peers.back().public_key);
-    // It may have roamed since; and a member is found by gossip.
-    if (!id || engine_.route(*id).is_set() || peers_.identity_of(*id)) continue;
+    if (!id || peers_.identity_of(*id)) continue;  // a member is found by gossip
+    const bool has_moved = std::find(news.moved_peers.begin(), news.moved_peers.end(), index) !=
+                           news.moved_peers.end();
+    if (engine_.route(*id).is_set() && !has_moved) continue;  // it may have roamed since
     change.peers.back().endpoint = found;
     if (Status applied = engine_.apply(std::move(change), at); !applied) {
       log::error("mesh: " + applied.error().what);

@@ -1,5 +1,6 @@
 // What a running node of a mesh makes of a changed configuration.
 #include <doctest/doctest.h>
+#include <poll.h>
 
 #include <algorithm>
 #include <string>
@@ -182,6 +183,25 @@ TEST_CASE("node of a mesh: a static peer that has roamed stays where it is throu
   two.pass(1s);
   CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.10:51820");
   CHECK(peer_of(two.a, key).allowed_ips.empty());
+}
+
+TEST_CASE("node of a mesh: a static peer whose endpoint becomes a name goes where that leads") {
+  Two two;
+  PublicKey key;
+  key.fill(1);
+  const auto look_up = [&] {
+    pollfd names{two.a.mesh->names_fd(), POLLIN, 0};
+    REQUIRE(poll(&names, 1, 5'000) == 1);
+    two.a.mesh->read_names(two.a.path.at());
+  };
+  two.a.configure(with_peer(key, "endpoint = \"192.0.2.9:51820\"\n"));
+  two.a.start();
+  look_up();
+  two.a.configure(with_peer(key, "endpoint = \"localhost:4000\"\n"));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.9:51820");
+  look_up();
+  CHECK(peer_of(two.a, key).endpoint.port == 4000);
 }
 
 TEST_CASE("node of a mesh: an inner address that a static peer gives up is the other's") {
