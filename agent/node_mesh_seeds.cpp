@@ -57,9 +57,9 @@ void NodeMesh::contact_remembered(const MemberPlace& place, const Moment& at) {
 // Those without an identity are tried while nobody is there: whom they lead to nobody can tell. So
 // are members of an earlier life.
 void NodeMesh::contact_next_seed(const Moment& at) {
-  if (mesh_->gossip().swim().members().up() == 0) names_->ask_soon(at.now);
-  const std::vector<SoughtSeed>& seeds = names_->seeds();
   const bool is_alone = mesh_->gossip().swim().members().up() == 0;
+  if (is_alone) names_->ask_soon(at.now);
+  const std::vector<SoughtSeed>& seeds = names_->seeds();
   const std::size_t all = seeds.size() + (is_alone ? memory_.places().size() : 0);
   for (std::size_t tried = 0; tried < all; ++tried) {
     const std::size_t index = next_seed_++ % all;
