@@ -265,9 +265,11 @@ void Node::tend_mesh(const Moment& at) {
 // Where a member may be the default route, what leads to members must not take it.
 void Node::mark_for_mesh(const Moment& at) {
   const std::uint32_t wanted = mesh_->accepts_default() ? kOwnMark : 0;
-  if (wanted == wanted_mark_) return;
-  wanted_mark_ = wanted;
-  if (Status set = set_mark(wanted, at); !set) log::error(set.error().what);
+  if (wanted == mark_) return;
+  const Status set = set_mark(wanted, at);
+  const std::string fault = set ? std::string() : set.error().what;
+  if (!fault.empty() && fault != mark_fault_) log::error(fault);
+  mark_fault_ = fault;
 }
 
 InterfaceView Node::view() {

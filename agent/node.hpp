@@ -148,7 +148,7 @@ class Node final : public Controller {
   // Configuration and state.
   std::uint16_t listen_port_ = 0;  // as configured, or as chosen when that was 0
   std::uint32_t mark_ = 0;
-  std::uint32_t wanted_mark_ = 0;  // what the mesh asked for last
+  std::string mark_fault_;  // why it is not what the mesh asks for
   bool is_up_ = false;
   Instant retry_bind_at_ = kFarFuture;
   Instant rank_at_ = kFarFuture;

@@ -117,7 +117,7 @@ void NodeMesh::network_changed(std::uint16_t port, const Moment& at) {
   if (was_closed) {
     names_->set(setup_.config, at.now);
     if (lan_) lan_at_ = at.now;
-    for (const MemberPlace& place : memory_.places()) contact_remembered(place, at);
+    for (const MemberPlace& place : memory_.places()) (void)contact_remembered(place, at);
     follow_plan(at);
   } else {
     names_->ask_again(at.now);
@@ -210,6 +210,7 @@ void NodeMesh::perform(MeshAction& action, const Moment& at) {
       node.paths_.verified(verified.identity, verified.endpoint, 0ns, at.now);
       node.paths_.roamed(verified.identity, verified.endpoint, at.now);
       node.peers_.verified(verified.identity, verified.endpoint, at);
+      node.memory_.note(at.now);
     }
     void operator()(const ProbeAnswered& answered) const {
       node.paths_.verified(answered.identity, answered.endpoint, answered.round_trip, at.now);
@@ -280,6 +281,7 @@ void NodeMesh::set_network(Instant now) {
 
 void NodeMesh::on_session(const SessionBegan& session, const Moment& at) {
   const Identity& member = session.identity;
+  memory_.note(at.now);
   const Endpoint endpoint = mesh_->gossip().endpoint_of(member);
   if (endpoint.is_set()) paths_.verified(member, endpoint, 0ns, at.now);
   if (session.is_new_life) {

@@ -33,9 +33,9 @@ void MeshNames::set(const MeshConfig& config, Instant now) {
   ++generation_;
   unanswered_ = 0;
   seeds_.clear();
-  for (const Seed& seed : config.seeds) seeds_.push_back({seed, {}, {}});
+  for (const Seed& seed : config.seeds) seeds_.push_back({seed, {}, {}, false});
   servers_.clear();
-  for (const HostPort& at : config.stun_servers) servers_.push_back({at, {}, {}});
+  for (const HostPort& at : config.stun_servers) servers_.push_back({at, {}, {}, false});
   std::vector<SoughtPeer> peers;
   for (const StaticPeer& peer : config.peers) peers.push_back(sought(peer));
   peers_ = std::move(peers);
@@ -47,37 +47,60 @@ void MeshNames::set(const MeshConfig& config, Instant now) {
 MeshNames::SoughtPeer MeshNames::sought(const StaticPeer& peer) const {
   for (const SoughtPeer& old : peers_) {
     if (old.peer.public_key != peer.public_key) continue;
-    return {peer, {}, old.has_moved || old.peer.endpoint != peer.endpoint};
+    return {peer, {}, {}, false, old.has_moved || old.peer.endpoint != peer.endpoint};
   }
-  return {peer, {}, false};
+  return {peer, {}, {}, false, false};
 }
 
 void MeshNames::ask_again(Instant now) {
-  for (std::size_t i = 0; i < seeds_.size(); ++i) {
-    ask(Kind::seed, i, seeds_[i].seed.at, !seeds_[i].seed.identity);
-  }
-  for (std::size_t i = 0; i < servers_.size(); ++i) ask(Kind::server, i, servers_[i].at, false);
-  for (std::size_t i = 0; i < peers_.size(); ++i) {
-    if (peers_[i].peer.endpoint) ask(Kind::peer, i, *peers_[i].peer.endpoint, false);
-  }
   const bool is_needed = !seeds_.empty() || !servers_.empty() || !peers_.empty();
   again_at_ = is_needed ? now + interval_ : kFarFuture;
+  for (SoughtSeed& seed : seeds_) seed.is_due = true;
+  for (Server& server : servers_) server.is_due = true;
+  for (SoughtPeer& peer : peers_) peer.is_due = peer.peer.endpoint.has_value();
+  // A resolver that is slower than we ask is not asked twice.
+  if (unanswered_ == 0) return ask_due(now);
+  due_at_ = std::min(due_at_, now + kAfterFault);
 }
 
 void MeshNames::ask_soon(Instant now) {
-  const bool has_names = std::any_of(seeds_.begin(), seeds_.end(), [](const SoughtSeed& sought) {
-    return !IpAddress::parse(sought.seed.at.host);
-  });
-  if (has_names) again_at_ = std::min(again_at_, now + kAfterFault);
+  for (SoughtSeed& sought : seeds_) {
+    if (IpAddress::parse(sought.seed.at.host)) continue;
+    sought.is_due = true;
+    due_at_ = std::min(due_at_, now + kAfterFault);
+  }
 }
 
-void MeshNames::ask(Kind kind, std::size_t index, const HostPort& at, bool identities) {
+void MeshNames::ask_due(Instant now) {
+  bool had_room = true;
+  const auto note = [&](bool is_asked) {
+    had_room = had_room && is_asked;
+    return !is_asked;
+  };
+  for (std::size_t i = 0; i < seeds_.size(); ++i) {
+    SoughtSeed& sought = seeds_[i];
+    if (!sought.is_due) continue;
+    sought.is_due = note(ask(Kind::seed, i, sought.seed.at, !sought.seed.identity));
+  }
+  for (std::size_t i = 0; i < servers_.size(); ++i) {
+    Server& server = servers_[i];
+    if (server.is_due) server.is_due = note(ask(Kind::server, i, server.at, false));
+  }
+  for (std::size_t i = 0; i < peers_.size(); ++i) {
+    SoughtPeer& sought = peers_[i];
+    if (sought.is_due) sought.is_due = note(ask(Kind::peer, i, *sought.peer.endpoint, false));
+  }
+  due_at_ = had_room ? kFarFuture : now + kAfterFault;
+}
+
+bool MeshNames::ask(Kind kind, std::size_t index, const HostPort& at, bool identities) {
   const std::uint64_t id = (generation_ << (kIndexBits + kKindBits)) |
                            (static_cast<std::uint64_t>(kind) << kIndexBits) | index;
-  // Where too many wait the next round asks.
-  if (lookup_->ask({.id = id, .host = at.host, .port = at.port, .identities = identities})) {
-    ++unanswered_;
+  if (!lookup_->ask({.id = id, .host = at.host, .port = at.port, .identities = identities})) {
+    return false;
   }
+  ++unanswered_;
+  return true;
 }
 
 MeshNames::News MeshNames::take(Instant now) {
@@ -85,19 +108,24 @@ MeshNames::News MeshNames::take(Instant now) {
   for (const NameResult& result : lookup_->take()) {
     if (result.id >> (kIndexBits + kKindBits) != generation_) continue;
     --unanswered_;
-    if (!result.fault.empty()) again_at_ = std::min(again_at_, now + kAfterFault);
+    const bool is_due = !result.fault.empty();
+    if (is_due) due_at_ = std::min(due_at_, now + kAfterFault);
     const std::size_t index = result.id & ((1U << kIndexBits) - 1);
     switch (static_cast<Kind>((result.id >> kIndexBits) & ((1U << kKindBits) - 1))) {
       case Kind::seed:
         take_seed(seeds_.at(index), result);
+        seeds_[index].is_due = is_due;
         news.seeds.push_back(index);
         break;
       case Kind::server:
         servers_.at(index).fault = result.fault;
+        servers_[index].is_due = is_due;
         if (!result.targets.empty()) servers_.at(index).endpoints = all_endpoints(result);
         news.servers = true;
         break;
       case Kind::peer:
+        peers_.at(index).fault = result.fault;
+        peers_[index].is_due = is_due;
         if (const auto found = all_endpoints(result); !found.empty()) {
           peers_.at(index).endpoint = found.front();
           news.peers.push_back(index);
@@ -127,10 +155,10 @@ void MeshNames::take_seed(SoughtSeed& sought, const NameResult& result) {
 }
 
 void MeshNames::on_timers(Instant now) {
-  if (again_at_ > now) return;
-  if (unanswered_ == 0) return ask_again(now);
-  // A resolver that is slower than we ask is not asked twice.
-  again_at_ = now + kAfterFault;
+  if (again_at_ <= now) return ask_again(now);
+  if (due_at_ > now) return;
+  if (unanswered_ == 0) return ask_due(now);
+  due_at_ = now + kAfterFault;
 }
 
 std::vector<Endpoint> MeshNames::servers() const {
@@ -151,6 +179,11 @@ std::vector<std::string> MeshNames::faults() const {
   for (const Server& server : servers_) {
     if (!server.fault.empty()) {
       faults.push_back("STUN server " + server.at.to_string() + ": " + server.fault);
+    }
+  }
+  for (const SoughtPeer& sought : peers_) {
+    if (!sought.fault.empty()) {
+      faults.push_back("peer " + sought.peer.endpoint->to_string() + ": " + sought.fault);
     }
   }
   return faults;

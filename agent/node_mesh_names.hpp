@@ -2,6 +2,7 @@
 // peers' endpoints.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,7 +27,8 @@ struct SoughtSeed {
     Endpoint endpoint;
   };
   std::vector<Place> places;
-  std::string fault;  // of the last look-up
+  std::string fault;    // of the last look-up
+  bool is_due = false;  // to be looked up with the next round
 };
 
 // Thread: the control thread.
@@ -54,7 +56,7 @@ class MeshNames {
   };
   [[nodiscard]] News take(Instant now);
   void on_timers(Instant now);
-  [[nodiscard]] Instant next_deadline() const { return again_at_; }
+  [[nodiscard]] Instant next_deadline() const { return std::min(again_at_, due_at_); }
 
   [[nodiscard]] const std::vector<SoughtSeed>& seeds() const { return seeds_; }
   // The STUN servers, every address of each.
@@ -70,17 +72,23 @@ class MeshNames {
     HostPort at;
     std::vector<Endpoint> endpoints;
     std::string fault;
+    bool is_due = false;
   };
 
   struct SoughtPeer {
     StaticPeer peer;
-    Endpoint endpoint;       // the first address
+    Endpoint endpoint;  // the first address
+    std::string fault;
+    bool is_due = false;
     bool has_moved = false;  // another place is configured, which has not been found yet
   };
 
   explicit MeshNames(std::unique_ptr<NameLookup> lookup) : lookup_(std::move(lookup)) {}
 
-  void ask(Kind kind, std::size_t index, const HostPort& at, bool identities);
+  // Of what is due: the whole with ask_again(), what led nowhere or had no room sooner.
+  void ask_due(Instant now);
+  // Whether it need not be asked with the next round.
+  [[nodiscard]] bool ask(Kind kind, std::size_t index, const HostPort& at, bool identities);
   [[nodiscard]] SoughtPeer sought(const StaticPeer& peer) const;
   void take_seed(SoughtSeed& sought, const NameResult& result);
 
@@ -88,7 +96,8 @@ class MeshNames {
   std::uint64_t generation_ = 0;  // answers to what is configured no longer are left aside
   std::size_t unanswered_ = 0;    // of this generation
   Duration interval_{};
-  Instant again_at_ = kFarFuture;
+  Instant again_at_ = kFarFuture;  // all
+  Instant due_at_ = kFarFuture;    // what is due
   std::vector<SoughtSeed> seeds_;
   std::vector<Server> servers_;
   std::vector<SoughtPeer> peers_;

@@ -1,6 +1,7 @@
 #include "agent/node_mesh_peers.hpp"
 
 #include <algorithm>
+#include <iterator>
 
 #include "xdpmesh/log.hpp"
 
@@ -38,16 +39,12 @@ PeerChange copy_of(const PeerChange& configured) {
   return copy;
 }
 
-// What of `now` is not as in `old`. `has_moved`: inner addresses are given anew in any case.
-PeerChange difference(const PeerChange& old, const PeerChange& now, bool has_moved) {
+// What of `now` is not as in `old`, but for the inner addresses.
+PeerChange difference(const PeerChange& old, const PeerChange& now) {
   PeerChange change = copy_of(now);
   if (old.preshared_key == now.preshared_key) change.preshared_key.reset();
   if (old.endpoint == now.endpoint) change.endpoint.reset();
   if (old.persistent_keepalive == now.persistent_keepalive) change.persistent_keepalive.reset();
-  if (!has_moved) {
-    change.replace_allowed_ips = false;
-    change.add_allowed_ips.clear();
-  }
   return change;
 }
 
@@ -74,19 +71,34 @@ void MeshPeers::set_static(std::vector<PeerChange> peers, const Moment& at) {
     const bool stays = find(peers, old.public_key) != nullptr || is_member(old.public_key);
     if (!stays) changes.push_back(removal_of(old.public_key));
   }
-  // An inner address that one gives up may be another's, of which nothing else has changed.
-  const bool has_moved = !std::equal(
-      static_.begin(), static_.end(), peers.begin(), peers.end(), [](const auto& a, const auto& b) {
-        return a.public_key == b.public_key && a.add_allowed_ips == b.add_allowed_ips;
-      });
+  const std::set<Prefix> members = prefixes_of_members();
   for (const PeerChange& peer : peers) {
     if (is_member(peer.public_key)) continue;
     const PeerChange* const old = find(static_, peer.public_key);
     const bool is_there = old != nullptr && engine_.find_id(peer.public_key);
-    changes.push_back(is_there ? difference(*old, peer, has_moved) : copy_of(peer));
+    changes.push_back(is_there ? difference(*old, peer) : copy_of(peer));
+    give_inner_addresses(changes.back(), peer, members);
   }
   static_ = std::move(peers);
   apply(std::move(changes), at);
+}
+
+// Those that no member has: what is granted to a member is its own.
+void MeshPeers::give_inner_addresses(PeerChange& change, const PeerChange& configured,
+                                     const std::set<Prefix>& members) {
+  change.replace_allowed_ips = true;
+  change.add_allowed_ips.clear();
+  std::copy_if(configured.add_allowed_ips.begin(), configured.add_allowed_ips.end(),
+               std::back_inserter(change.add_allowed_ips),
+               [&](const Prefix& prefix) { return !members.contains(prefix); });
+}
+
+std::set<Prefix> MeshPeers::prefixes_of_members() const {
+  std::set<Prefix> prefixes;
+  for (const auto& [identity, link] : links_) {
+    prefixes.insert(link.as_planned.allowed_ips.begin(), link.as_planned.allowed_ips.end());
+  }
+  return prefixes;
 }
 
 // As one change, so that the packet path's table is made once, however many come together.
@@ -108,6 +120,7 @@ std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) 
     if (const PeerChange* const configured = find(static_, key)) {
       const Endpoint last = engine_.route(entry.second.peer).remote;
       changes.push_back(copy_of(*configured));
+      changes.back().add_allowed_ips.clear();  // below, when it is known what members have
       if (!changes.back().endpoint && last.is_set()) changes.back().endpoint = last;
     }
     return true;
@@ -131,8 +144,25 @@ std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) 
       known->second.as_planned = peer;
     }
   }
+  const bool has_changed = !changes.empty();
   apply(std::move(changes), at);
-  return link(added);
+  std::vector<Identity> linked = link(added);
+  if (has_changed) share_with_static(at);
+  return linked;
+}
+
+// What members have left may be a static peer's, and what they have got is not any more.
+void MeshPeers::share_with_static(const Moment& at) {
+  if (static_.empty()) return;
+  const std::set<Prefix> members = prefixes_of_members();
+  std::vector<PeerChange> changes;
+  for (const PeerChange& configured : static_) {
+    if (is_member(configured.public_key)) continue;
+    changes.push_back(change_of(configured.public_key));
+    changes.back().update_only = true;
+    give_inner_addresses(changes.back(), configured, members);
+  }
+  apply(std::move(changes), at);
 }
 
 std::vector<Identity> MeshPeers::link(const std::vector<const MeshPeer*>& added) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -58,6 +59,10 @@ class MeshPeers {
   // Those that the engine has taken.
   [[nodiscard]] std::vector<Identity> link(const std::vector<const MeshPeer*>& added);
   [[nodiscard]] bool is_member(const PublicKey& key) const;
+  [[nodiscard]] std::set<Prefix> prefixes_of_members() const;
+  static void give_inner_addresses(PeerChange& change, const PeerChange& configured,
+                                   const std::set<Prefix>& members);
+  void share_with_static(const Moment& at);
 
   Engine& engine_;
   std::map<Identity, Link> links_;

@@ -48,10 +48,11 @@ void NodeMesh::contact_seed(std::size_t index, const Moment& at) {
 }
 
 // While individuals alone are trusted, those who are not any more are not told that we are there.
-void NodeMesh::contact_remembered(const MemberPlace& place, const Moment& at) {
+bool NodeMesh::contact_remembered(const MemberPlace& place, const Moment& at) {
   const TrustStore& trust = mesh_->authority().trust();
-  if (trust.organisations().empty() && !trust.is_authorized(place.identity)) return;
+  if (trust.organisations().empty() && !trust.is_authorized(place.identity)) return false;
   mesh_->contact(place.identity, place.endpoint, at);
+  return true;
 }
 
 // Those without an identity are tried while nobody is there: whom they lead to nobody can tell. So
@@ -64,7 +65,8 @@ void NodeMesh::contact_next_seed(const Moment& at) {
   for (std::size_t tried = 0; tried < all; ++tried) {
     const std::size_t index = next_seed_++ % all;
     if (index >= seeds.size()) {
-      return contact_remembered(memory_.places()[index - seeds.size()], at);
+      if (contact_remembered(memory_.places()[index - seeds.size()], at)) return;
+      continue;
     }
     const SoughtSeed& sought = seeds[index];
     const bool has_identity = std::any_of(sought.places.begin(), sought.places.end(),

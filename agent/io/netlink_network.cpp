@@ -241,7 +241,8 @@ Status NetlinkNetwork::check_reverse_path() const {
 Status NetlinkNetwork::set_default_rules(std::uint8_t family, bool wanted) {
   if (wanted) {
     without_rules_.erase(family);
-    return add_default_rules(socket_, family);
+    Status added = add_default_rules(socket_, family);
+    return !added && family == AF_INET6 && lacks_family(added) ? Status() : added;
   }
   if (without_rules_.contains(family)) return {};
   Status removed = remove_default_rules(socket_, family);

@@ -2,6 +2,7 @@
 
 #include <linux/if.h>
 #include <linux/rtnetlink.h>
+#include <sys/socket.h>
 
 #include <utility>
 
@@ -35,6 +36,10 @@ void NetworkWatcher::read(Instant now) {
   const bool complete = events_.drain([&](const nlmsghdr& message, std::int32_t) {
     if (note(message)) something = true;
   });
+  if (!complete) {  // what was left out may have been anything
+    addresses_.clear();
+    links_.clear();
+  }
   if (something || !complete) burst_.note(now);
 }
 
@@ -78,6 +83,8 @@ bool NetworkWatcher::note_address(const nlmsghdr& message) {
 
 bool NetworkWatcher::note_link(const nlmsghdr& message) {
   const auto& header = *static_cast<const ifinfomsg*>(mnl_nlmsg_get_payload(&message));
+  // A port as its bridge sees it: that it came or went is told of the link itself too.
+  if (header.ifi_family == AF_BRIDGE) return false;
   const auto index = static_cast<std::uint32_t>(header.ifi_index);
   if (message.nlmsg_type == RTM_DELLINK) {
     links_.erase(index);
@@ -93,6 +100,8 @@ bool NetworkWatcher::note_link(const nlmsghdr& message) {
     if (type == IFLA_MTU) link.mtu = mnl_attr_get_u32(&attribute);
     if (type == IFLA_MASTER) link.master = mnl_attr_get_u32(&attribute);
   });
+  // Only part of a link, as what happens on a radio is told.
+  if (link.mtu == 0) return false;
   return put(links_, index, std::move(link));
 }
 

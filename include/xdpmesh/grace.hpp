@@ -74,13 +74,13 @@ class Grace {
   // Control thread only. Frees what no reader can hold any more; returns how much still waits.
   std::size_t reclaim() {
     const std::uint64_t oldest = oldest_reader();
-    std::vector<std::shared_ptr<const void>> freed;  // after the lock: it may take a while
-    const std::lock_guard lock(retired_lock_);
-    while (!retired_.empty() && retired_.front().epoch <= oldest) {
-      freed.push_back(std::move(retired_.front().object));
+    for (;;) {
+      std::shared_ptr<const void> freed;  // after the lock, which a reader may wait for
+      const std::lock_guard lock(retired_lock_);
+      if (retired_.empty() || retired_.front().epoch > oldest) return retired_.size();
+      freed = std::move(retired_.front().object);
       retired_.pop_front();
     }
-    return retired_.size();
   }
 
  private:

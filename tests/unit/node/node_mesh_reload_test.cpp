@@ -139,6 +139,33 @@ TEST_CASE("node of a mesh: a static peer with a member's key changes nothing of 
   CHECK(two.send(two.a, two.b).size() == 1);
 }
 
+TEST_CASE("node of a mesh: what a member has no static peer takes, and gets when it is free") {
+  Two two;
+  PublicKey key;
+  key.fill(1);
+  two.start();
+  two.pass(5s);
+  const auto as_member = peer_of(two.a, key_of(two.b)).allowed_ips;
+  REQUIRE(as_member.size() == 2);
+  const std::string wants =
+      "allowed_ips = [\"10.9.0.0/24\", \"" + as_member[0].to_string() + "\"]\n";
+  two.a.configure(with_peer(key, wants));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key_of(two.b)).allowed_ips == as_member);
+  CHECK(peer_of(two.a, key).allowed_ips.size() == 1);
+  CHECK(two.send(two.a, two.b).size() == 1);
+  REQUIRE(two.a.keys.remove_trust(KeyKind::node, two.b.identity.key));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).allowed_ips.size() == 2);
+  two.a.trust(two.b);
+  two.pass(20s);
+  CHECK(peer_of(two.a, key_of(two.b)).allowed_ips == as_member);
+  CHECK(peer_of(two.a, key).allowed_ips.size() == 1);
+  two.a.configure("mesh = \"lab\"\nnames = []\n");
+  two.pass(1s);
+  CHECK(peer_of(two.a, key_of(two.b)).allowed_ips == as_member);
+}
+
 TEST_CASE("node of a mesh: a static peer is one while no member has its key") {
   Two two;
   const PublicKey key = key_of(two.b);
