@@ -17,8 +17,8 @@ void require(bool holds) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data), size);
   if (const auto places = xm::parse_members(text)) {
-    const auto again = xm::parse_members(xm::members_text(*places));
-    require(again.ok() && *again == *places);
+    const auto again = xm::parse_members(xm::members_text(places.value()));
+    require(again.ok() && again.value() == places.value());
   }
   const auto config = xm::parse_config("f.toml", text);
   if (!config) {
