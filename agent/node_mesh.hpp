@@ -137,7 +137,7 @@ class NodeMesh final : public MeshSide {
   std::string certificate_fault_;
   std::optional<UnixSeconds> certificate_expires_;  // none: there is no certificate
   std::string network_fault_;
-  Instant network_at_ = kFarFuture;  // when it is tried again
+  Instant network_at_ = kFarFuture;  // when it is set again
 };
 
 }  // namespace xm

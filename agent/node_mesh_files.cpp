@@ -42,8 +42,8 @@ void NodeMesh::reload(const Moment& at) {
   mesh_->reload_trust(load_trust(), load_chain(), at);
   reload_config(at);
   hosts_.note(at.now);
+  network_at_ = at.now;  // what kept it from being set may be mended
   carry_out(at);
-  set_network(at.now);  // what kept it from being set may be mended
 }
 
 // What cannot change while the node runs stays as it was, and is said.

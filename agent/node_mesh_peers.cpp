@@ -71,34 +71,30 @@ void MeshPeers::set_static(std::vector<PeerChange> peers, const Moment& at) {
     const bool stays = find(peers, old.public_key) != nullptr || is_member(old.public_key);
     if (!stays) changes.push_back(removal_of(old.public_key));
   }
-  const std::set<Prefix> members = prefixes_of_members();
+  members_have_.clear();
+  for (const auto& [identity, link] : links_) note_inner_addresses(link.as_planned);
   for (const PeerChange& peer : peers) {
     if (is_member(peer.public_key)) continue;
     const PeerChange* const old = find(static_, peer.public_key);
     const bool is_there = old != nullptr && engine_.find_id(peer.public_key);
     changes.push_back(is_there ? difference(*old, peer) : copy_of(peer));
-    give_inner_addresses(changes.back(), peer, members);
+    give_inner_addresses(changes.back(), peer);
   }
   static_ = std::move(peers);
   apply(std::move(changes), at);
 }
 
+void MeshPeers::note_inner_addresses(const MeshPeer& member) {
+  members_have_.insert(member.allowed_ips.begin(), member.allowed_ips.end());
+}
+
 // Those that no member has: what is granted to a member is its own.
-void MeshPeers::give_inner_addresses(PeerChange& change, const PeerChange& configured,
-                                     const std::set<Prefix>& members) {
+void MeshPeers::give_inner_addresses(PeerChange& change, const PeerChange& configured) const {
   change.replace_allowed_ips = true;
   change.add_allowed_ips.clear();
   std::copy_if(configured.add_allowed_ips.begin(), configured.add_allowed_ips.end(),
                std::back_inserter(change.add_allowed_ips),
-               [&](const Prefix& prefix) { return !members.contains(prefix); });
-}
-
-std::set<Prefix> MeshPeers::prefixes_of_members() const {
-  std::set<Prefix> prefixes;
-  for (const auto& [identity, link] : links_) {
-    prefixes.insert(link.as_planned.allowed_ips.begin(), link.as_planned.allowed_ips.end());
-  }
-  return prefixes;
+               [&](const Prefix& prefix) { return !members_have_.contains(prefix); });
 }
 
 // As one change, so that the packet path's table is made once, however many come together.
@@ -120,7 +116,7 @@ std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) 
     if (const PeerChange* const configured = find(static_, key)) {
       const Endpoint last = engine_.route(entry.second.peer).remote;
       changes.push_back(copy_of(*configured));
-      changes.back().add_allowed_ips.clear();  // below, when it is known what members have
+      changes.back().add_allowed_ips.clear();  // below, when it is known what is free
       if (!changes.back().endpoint && last.is_set()) changes.back().endpoint = last;
     }
     return true;
@@ -144,25 +140,26 @@ std::vector<Identity> MeshPeers::follow(const MeshPlan& plan, const Moment& at) 
       known->second.as_planned = peer;
     }
   }
-  const bool has_changed = !changes.empty();
+  if (!changes.empty()) share_with_static(plan, changes);
   apply(std::move(changes), at);
-  std::vector<Identity> linked = link(added);
-  if (has_changed) share_with_static(at);
-  return linked;
+  return link(added);
 }
 
 // What members have left may be a static peer's, and what they have got is not any more.
-void MeshPeers::share_with_static(const Moment& at) {
+void MeshPeers::share_with_static(const MeshPlan& plan, std::vector<PeerChange>& changes) {
   if (static_.empty()) return;
-  const std::set<Prefix> members = prefixes_of_members();
-  std::vector<PeerChange> changes;
+  members_have_.clear();
+  std::set<PublicKey> members;
+  for (const MeshPeer& peer : plan.peers) {
+    members.insert(peer.key);
+    note_inner_addresses(peer);
+  }
   for (const PeerChange& configured : static_) {
-    if (is_member(configured.public_key)) continue;
+    if (members.contains(configured.public_key)) continue;
     changes.push_back(change_of(configured.public_key));
     changes.back().update_only = true;
-    give_inner_addresses(changes.back(), configured, members);
+    give_inner_addresses(changes.back(), configured);
   }
-  apply(std::move(changes), at);
 }
 
 std::vector<Identity> MeshPeers::link(const std::vector<const MeshPeer*>& added) {

@@ -59,15 +59,15 @@ class MeshPeers {
   // Those that the engine has taken.
   [[nodiscard]] std::vector<Identity> link(const std::vector<const MeshPeer*>& added);
   [[nodiscard]] bool is_member(const PublicKey& key) const;
-  [[nodiscard]] std::set<Prefix> prefixes_of_members() const;
-  static void give_inner_addresses(PeerChange& change, const PeerChange& configured,
-                                   const std::set<Prefix>& members);
-  void share_with_static(const Moment& at);
+  void note_inner_addresses(const MeshPeer& member);
+  void give_inner_addresses(PeerChange& change, const PeerChange& configured) const;
+  void share_with_static(const MeshPlan& plan, std::vector<PeerChange>& changes);
 
   Engine& engine_;
   std::map<Identity, Link> links_;
   std::map<PeerId, Identity> by_peer_;
   std::vector<PeerChange> static_;  // as configured
+  std::set<Prefix> members_have_;   // inner addresses, when those of static peers were given last
 };
 
 }  // namespace xm

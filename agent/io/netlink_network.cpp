@@ -18,20 +18,10 @@ extern "C" unsigned int if_nametoindex(const char* name);
 namespace xm {
 namespace {
 
-using Buffer = std::array<char, 256>;
-
 // How often a dump is taken again because something changed under it.
 constexpr int kDumpAttempts = 8;
 
 constexpr std::array<std::uint8_t, 2> kFamilies{AF_INET, AF_INET6};
-
-template <typename Header>
-Header& compose(Buffer& buffer, nlmsghdr*& message, std::uint16_t type, std::uint16_t flags) {
-  message = mnl_nlmsg_put_header(buffer.data());
-  message->nlmsg_type = type;
-  message->nlmsg_flags = flags;
-  return *static_cast<Header*>(mnl_nlmsg_put_extra_header(message, sizeof(Header)));
-}
 
 void put_address(nlmsghdr* message, std::uint16_t attribute, const IpAddress& address) {
   mnl_attr_put(message, attribute, address.bytes().size(), address.bytes().data());
@@ -39,30 +29,6 @@ void put_address(nlmsghdr* message, std::uint16_t attribute, const IpAddress& ad
 
 std::uint8_t family_of(const IpAddress& address) {
   return address.is_v4() ? AF_INET : AF_INET6;
-}
-
-// Of a payload of the family's length; else none.
-IpAddress read_address(const nlattr& attribute, std::uint8_t family) {
-  const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(&attribute));
-  const std::size_t size = mnl_attr_get_payload_len(&attribute);
-  if (family == AF_INET && size == 4) return IpAddress::v4(bytes);
-  if (family == AF_INET6 && size == 16) return IpAddress::v6(bytes);
-  return {};
-}
-
-template <typename Number>
-Number read_number(const nlattr& attribute) {
-  Number number{};
-  if (mnl_attr_get_payload_len(&attribute) == sizeof number) {
-    std::memcpy(&number, mnl_attr_get_payload(&attribute), sizeof number);
-  }
-  return number;
-}
-
-// Of a kernel without IPv6 (ipv6.disable=1), which has nothing of it to set or to list.
-bool lacks_family(const Status& refused) {
-  const int error = refused.error().os_errno;
-  return error == EOPNOTSUPP || error == EAFNOSUPPORT;
 }
 
 Status repeat_while_changing(const std::function<Status()>& dump) {
@@ -113,7 +79,7 @@ Result<NetlinkNetwork> NetlinkNetwork::open(const std::string& interface) {
 }
 
 Status NetlinkNetwork::bring_up() {
-  alignas(nlmsghdr) Buffer buffer{};
+  alignas(nlmsghdr) RequestBuffer buffer{};
   nlmsghdr* message = nullptr;
   auto& link = compose<ifinfomsg>(buffer, message, RTM_NEWLINK, 0);
   link.ifi_index = static_cast<int>(index_);
@@ -123,7 +89,7 @@ Status NetlinkNetwork::bring_up() {
 }
 
 Status NetlinkNetwork::set_mtu(std::uint32_t mtu) {
-  alignas(nlmsghdr) Buffer buffer{};
+  alignas(nlmsghdr) RequestBuffer buffer{};
   nlmsghdr* message = nullptr;
   compose<ifinfomsg>(buffer, message, RTM_NEWLINK, 0).ifi_index = static_cast<int>(index_);
   mnl_attr_put_u32(message, IFLA_MTU, mtu);
@@ -174,7 +140,7 @@ Result<std::set<IpAddress>> NetlinkNetwork::addresses() {
   };
   const Status dumped = repeat_while_changing([&] {
     found.clear();
-    alignas(nlmsghdr) Buffer buffer{};
+    alignas(nlmsghdr) RequestBuffer buffer{};
     nlmsghdr* message = nullptr;
     compose<ifaddrmsg>(buffer, message, RTM_GETADDR, NLM_F_DUMP).ifa_index = index_;
     return socket_.request(*message, "cannot list the addresses of " + name_, visit);
@@ -185,7 +151,7 @@ Result<std::set<IpAddress>> NetlinkNetwork::addresses() {
 
 Status NetlinkNetwork::change_address(std::uint16_t type, const IpAddress& address) {
   const bool add = type == RTM_NEWADDR;
-  alignas(nlmsghdr) Buffer buffer{};
+  alignas(nlmsghdr) RequestBuffer buffer{};
   nlmsghdr* message = nullptr;
   auto& header = compose<ifaddrmsg>(buffer, message, type, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
   header.ifa_family = family_of(address);
@@ -288,7 +254,7 @@ Result<std::set<Prefix>> NetlinkNetwork::routes() {
 // A dump that is repeated may leave a route in `found` that has gone: removing it finds nothing.
 Status NetlinkNetwork::dump_routes(std::uint8_t family, std::uint32_t table,
                                    std::set<Prefix>& found) {
-  alignas(nlmsghdr) Buffer buffer{};
+  alignas(nlmsghdr) RequestBuffer buffer{};
   nlmsghdr* message = nullptr;
   auto& filter = compose<rtmsg>(buffer, message, RTM_GETROUTE, NLM_F_DUMP);
   filter.rtm_family = family;
@@ -320,7 +286,7 @@ Status NetlinkNetwork::dump_routes(std::uint8_t family, std::uint32_t table,
 
 Status NetlinkNetwork::change_route(std::uint16_t type, const Prefix& route) {
   const bool add = type == RTM_NEWROUTE;
-  alignas(nlmsghdr) Buffer buffer{};
+  alignas(nlmsghdr) RequestBuffer buffer{};
   nlmsghdr* message = nullptr;
   auto& header = compose<rtmsg>(buffer, message, type, add ? NLM_F_CREATE | NLM_F_EXCL : 0);
   header.rtm_family = family_of(route.address);

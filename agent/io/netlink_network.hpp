@@ -16,9 +16,6 @@
 
 namespace xm {
 
-// None of those in /etc/iproute2/rt_protos and include/uapi/linux/rtnetlink.h.
-inline constexpr std::uint8_t kRouteProtocol = 120;
-
 // Above what kernels and network managers give to the networks that a machine is connected to (0;
 // 100 to 700; 256 and 1024 for IPv6): where a subnet is both here and behind a member, here wins.
 inline constexpr std::uint32_t kRouteMetric = 2048;

@@ -61,19 +61,10 @@ bool NetworkWatcher::note_address(const nlmsghdr& message) {
   std::uint32_t flags = header.ifa_flags;
   IpAddress address;
   for_each_attribute(message, sizeof header, [&](const nlattr& attribute) {
-    const auto* const bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(&attribute));
-    const std::size_t size = mnl_attr_get_payload_len(&attribute);
-    switch (mnl_attr_get_type(&attribute)) {
-      case IFA_ADDRESS:
-        if (header.ifa_family == AF_INET && size == 4) address = IpAddress::v4(bytes);
-        if (header.ifa_family == AF_INET6 && size == 16) address = IpAddress::v6(bytes);
-        break;
-      case IFA_FLAGS:  // all of them, where the header has the first eight
-        if (size == sizeof flags) flags = mnl_attr_get_u32(&attribute);
-        break;
-      default:
-        break;
-    }
+    const std::uint16_t type = mnl_attr_get_type(&attribute);
+    if (type == IFA_ADDRESS) address = read_address(attribute, header.ifa_family);
+    // All of them, where the header has the first eight.
+    if (type == IFA_FLAGS) flags = read_number<std::uint32_t>(attribute);
   });
   const AddressKey key{header.ifa_index, address, header.ifa_prefixlen};
   if (message.nlmsg_type == RTM_NEWADDR) return put(addresses_, key, flags);
@@ -96,9 +87,8 @@ bool NetworkWatcher::note_link(const nlmsghdr& message) {
   for_each_attribute(message, sizeof header, [&](const nlattr& attribute) {
     const std::uint16_t type = mnl_attr_get_type(&attribute);
     if (type == IFLA_IFNAME) link.name = mnl_attr_get_str(&attribute);
-    if (mnl_attr_get_payload_len(&attribute) != sizeof link.mtu) return;
-    if (type == IFLA_MTU) link.mtu = mnl_attr_get_u32(&attribute);
-    if (type == IFLA_MASTER) link.master = mnl_attr_get_u32(&attribute);
+    if (type == IFLA_MTU) link.mtu = read_number<std::uint32_t>(attribute);
+    if (type == IFLA_MASTER) link.master = read_number<std::uint32_t>(attribute);
   });
   // Only part of a link, as what happens on a radio is told.
   if (link.mtu == 0) return false;

@@ -10,23 +10,15 @@
 #include <fstream>
 #include <utility>
 
-#include "agent/io/netlink_network.hpp"
-
 namespace xm {
 namespace {
 
 constexpr std::uint32_t kSuppressPriority = 30000;
 constexpr std::uint32_t kTablePriority = 30001;
 
-using Buffer = std::array<char, 256>;
-
-fib_rule_hdr& compose_rule(Buffer& buffer, nlmsghdr*& message, std::uint16_t type,
+fib_rule_hdr& compose_rule(RequestBuffer& buffer, nlmsghdr*& message, std::uint16_t type,
                            std::uint16_t flags, std::uint8_t family) {
-  message = mnl_nlmsg_put_header(buffer.data());
-  message->nlmsg_type = type;
-  message->nlmsg_flags = flags;
-  auto& header =
-      *static_cast<fib_rule_hdr*>(mnl_nlmsg_put_extra_header(message, sizeof(fib_rule_hdr)));
+  auto& header = compose<fib_rule_hdr>(buffer, message, type, flags);
   header.family = family;
   header.action = FR_ACT_TO_TBL;
   mnl_attr_put_u8(message, FRA_PROTOCOL, kRouteProtocol);
@@ -43,14 +35,14 @@ Status change_rules(RouteSocket& socket, std::uint16_t type, std::uint16_t flags
     return !done && done.error().os_errno == harmless ? Status() : done;
   };
   nlmsghdr* message = nullptr;
-  alignas(nlmsghdr) Buffer main{};
+  alignas(nlmsghdr) RequestBuffer main{};
   compose_rule(main, message, type, flags, family).table = RT_TABLE_MAIN;
   mnl_attr_put_u32(message, FRA_PRIORITY, kSuppressPriority);
   mnl_attr_put_u32(message, FRA_TABLE, RT_TABLE_MAIN);
   mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, 0);
   if (Status done = request(*message); !done) return done;
 
-  alignas(nlmsghdr) Buffer own{};
+  alignas(nlmsghdr) RequestBuffer own{};
   compose_rule(own, message, type, flags, family).flags = FIB_RULE_INVERT;
   mnl_attr_put_u32(message, FRA_PRIORITY, kTablePriority);
   mnl_attr_put_u32(message, FRA_FWMARK, kOwnMark);
@@ -61,18 +53,16 @@ Status change_rules(RouteSocket& socket, std::uint16_t type, std::uint16_t flags
 
 // Of whoever's making. What cannot be listed is taken for empty: a kernel without this family.
 bool table_is_empty(RouteSocket& socket, std::uint8_t family) {
-  alignas(nlmsghdr) Buffer buffer{};
-  nlmsghdr* const message = mnl_nlmsg_put_header(buffer.data());
-  message->nlmsg_type = RTM_GETROUTE;
-  message->nlmsg_flags = NLM_F_DUMP;
-  static_cast<rtmsg*>(mnl_nlmsg_put_extra_header(message, sizeof(rtmsg)))->rtm_family = family;
+  alignas(nlmsghdr) RequestBuffer buffer{};
+  nlmsghdr* message = nullptr;
+  compose<rtmsg>(buffer, message, RTM_GETROUTE, NLM_F_DUMP).rtm_family = family;
   mnl_attr_put_u32(message, RTA_TABLE, kDefaultRouteTable);
   bool is_empty = true;
   (void)socket.request(*message, "cannot list routes", [&](const nlmsghdr& answer, std::int32_t) {
     if (answer.nlmsg_type != RTM_NEWROUTE) return;
     for_each_attribute(answer, sizeof(rtmsg), [&](const nlattr& attribute) {
       if (mnl_attr_get_type(&attribute) != RTA_TABLE) return;
-      if (mnl_attr_get_u32(&attribute) == kDefaultRouteTable) is_empty = false;
+      if (read_number<std::uint32_t>(attribute) == kDefaultRouteTable) is_empty = false;
     });
   });
   return is_empty;
@@ -93,10 +83,7 @@ Status add_default_rules(RouteSocket& socket, std::uint8_t family) {
 Status remove_default_rules(RouteSocket& socket, std::uint8_t family) {
   if (!table_is_empty(socket, family)) return {};
   Status removed = change_rules(socket, RTM_DELRULE, 0, family, ENOENT);
-  // A kernel without this family has none.
-  const bool none = !removed && (removed.error().os_errno == EAFNOSUPPORT ||
-                                 removed.error().os_errno == EOPNOTSUPP);
-  return none ? Status() : removed;
+  return !removed && lacks_family(removed) ? Status() : removed;
 }
 
 std::vector<std::string> strict_reverse_paths(const std::string& sysctls,

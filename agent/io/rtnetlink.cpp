@@ -66,6 +66,19 @@ int call_visitor(const nlattr* attribute, void* visitor) {
 
 }  // namespace
 
+IpAddress read_address(const nlattr& attribute, std::uint8_t family) {
+  const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(&attribute));
+  const std::size_t size = mnl_attr_get_payload_len(&attribute);
+  if (family == AF_INET && size == 4) return IpAddress::v4(bytes);
+  if (family == AF_INET6 && size == 16) return IpAddress::v6(bytes);
+  return {};
+}
+
+bool lacks_family(const Status& refused) {
+  const int error = refused.error().os_errno;
+  return error == EOPNOTSUPP || error == EAFNOSUPPORT;
+}
+
 void for_each_attribute(const nlmsghdr& message, std::size_t header_size,
                         const VisitAttribute& visit) {
   auto* visitor = const_cast<VisitAttribute*>(&visit);  // NOLINT: C passes it on as void*

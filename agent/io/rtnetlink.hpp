@@ -5,15 +5,52 @@
 #include <libmnl/libmnl.h>
 #include <linux/rtnetlink.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "xdpmesh/addr.hpp"
 #include "xdpmesh/result.hpp"
 
 namespace xm {
+
+// Of addresses, routes and rules that are ours. None of those in /etc/iproute2/rt_protos and
+// include/uapi/linux/rtnetlink.h.
+inline constexpr std::uint8_t kRouteProtocol = 120;
+
+// Room for a request with its attributes; alignas(nlmsghdr) where it is made.
+using RequestBuffer = std::array<char, 256>;
+
+// Begins a request; `message` is its beginning, to which attributes are added. Returns its fixed
+// header, zeroes.
+template <typename Header>
+Header& compose(RequestBuffer& buffer, nlmsghdr*& message, std::uint16_t type,
+                std::uint16_t flags) {
+  message = mnl_nlmsg_put_header(buffer.data());
+  message->nlmsg_type = type;
+  message->nlmsg_flags = flags;
+  return *static_cast<Header*>(mnl_nlmsg_put_extra_header(message, sizeof(Header)));
+}
+
+// Of a payload of the family's length (AF_INET, AF_INET6); else none.
+[[nodiscard]] IpAddress read_address(const nlattr& attribute, std::uint8_t family);
+// Of a payload of the number's length; else 0.
+template <typename Number>
+[[nodiscard]] Number read_number(const nlattr& attribute) {
+  Number number{};
+  if (mnl_attr_get_payload_len(&attribute) == sizeof number) {
+    std::memcpy(&number, mnl_attr_get_payload(&attribute), sizeof number);
+  }
+  return number;
+}
+
+// Whether a request was refused by a kernel without its address family (ipv6.disable=1), which has
+// nothing of it to set or to list.
+[[nodiscard]] bool lacks_family(const Status& refused);
 
 // Visits the attributes of a message after its `header_size` bytes of fixed header, or those nested
 // in an attribute. Both are lent for the call.

@@ -5,16 +5,12 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
 
-#include "agent/io/routing_rules.hpp"
 #include "agent/io/tun_device.hpp"
 #include "tests/support/skip.hpp"
-#include "tests/support/temporary_directory.hpp"
 #include "tests/unit/io/own_namespace.hpp"
 
 using namespace xm;
@@ -210,32 +206,6 @@ TEST_CASE("netlink network: there is one default route; whose it is keeps the ru
     check_ok(next->set_routes({}));
     CHECK_FALSE(has(ip("rule show"), "lookup 30829"));
   });
-}
-
-TEST_CASE("netlink network says where a strict reverse path would drop what peers send") {
-  const test::TemporaryDirectory sysctls;
-  const auto set = [&](const std::string& name, int value) {
-    std::filesystem::create_directories(sysctls / name);
-    std::ofstream(sysctls / (name + "/rp_filter")) << value << '\n';
-  };
-  const auto strict = [](const std::string& where) {
-    std::string names;
-    for (const std::string& name : strict_reverse_paths(where, "xmtun")) names += name;
-    return names;
-  };
-  set("all", 0);
-  set("default", 1);
-  set("xmtun", 1);  // there the reverse path is right
-  set("eth0", 0);
-  CHECK(strict(sysctls.path()).empty());
-  set("eth0", 1);
-  CHECK(strict(sysctls.path()) == "eth0");
-  set("all", 2);  // loose is more than strict
-  CHECK(strict(sysctls.path()).empty());
-  set("all", 1);
-  set("eth0", 0);
-  CHECK(strict(sysctls.path()) == "eth0");
-  CHECK(strict(sysctls / "none").empty());
 }
 
 TEST_CASE("netlink network touches no route of others and says which one is in the way") {
