@@ -92,7 +92,7 @@ check "attached: data comes by XDP" data_comes_by_xdp
 check "attached: the configuration attaches as the option does" \
   figure_is "$(host 3)" "$(tunnel_of 3)" '.interfaces[0].name' u0
 check "attached: gossip comes by the socket" \
-  verdict_above "$(host 1)" "$(tunnel_of 1)" pass_not_wireguard 20
+  wait_for "$SOON" verdict_above "$(host 1)" "$(tunnel_of 1)" pass_not_wireguard 20
 
 if GO=$(command -v wireguard-go); then
   add_host "$B"
