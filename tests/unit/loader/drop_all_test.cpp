@@ -14,6 +14,8 @@ TEST_CASE("drop all: it takes the place of a link's program and gives it back") 
     options.via = AttachVia::link;
     Attachment attachment = attach(maps(), options);
     const std::uint32_t link = attachment.report().link_id;
+    // What the other end's kernel says of itself would be dropped and counted.
+    REQUIRE(set_up("xmv1", false));
     auto drop_all = DropAll::load();
     REQUIRE_MESSAGE(drop_all.ok(), drop_all.error().what);
     REQUIRE(drop_all->take_place(link).ok());
