@@ -22,6 +22,8 @@ class DropAll {
   [[nodiscard]] Status take_place(std::uint32_t link_id) const;
   [[nodiscard]] static Status give_back(std::uint32_t link_id, int program);
 
+  [[nodiscard]] int program_fd() const { return program_.get(); }
+
   // Packets so far.
   [[nodiscard]] std::uint64_t dropped() const;
 

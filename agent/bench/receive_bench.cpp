@@ -1,5 +1,7 @@
 #include "agent/bench/receive_bench.hpp"
 
+#include <netinet/ip.h>
+#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
@@ -13,12 +15,15 @@
 #include "agent/bench/paced_sender.hpp"
 #include "agent/bench/parts_report.hpp"
 #include "agent/bench/receive_lab.hpp"
+#include "agent/wire/ip.hpp"
+#include "agent/wire/wg.hpp"
 
 namespace xm {
 namespace {
 
 using namespace bench;
 
+constexpr std::uint32_t kMtu = 1420;
 constexpr Duration kSettle = 100ms;  // a load before it is measured
 constexpr Duration kPause = 20ms;    // after it, for what is still on its way
 constexpr Duration kBeat = 50ms;
@@ -78,6 +83,20 @@ Result<std::pair<int, int>> choose_processors() {
   return std::pair{first, last};
 }
 
+// What a flood without a sender consists of: as long as the sender's.
+std::vector<std::uint8_t> flood_message(ReceiveLoad load, std::uint32_t index, std::uint32_t size) {
+  std::vector<std::uint8_t> message(sizeof(MessageInitiation));
+  if (load == ReceiveLoad::wrong_mac1) {
+    store_le32(message.data(), static_cast<std::uint32_t>(MessageType::initiation));
+    return message;
+  }
+  message.resize(padded_length(size + sizeof(iphdr) + sizeof(udphdr), kMtu) + kDataOverhead);
+  auto& header = *reinterpret_cast<MessageDataHeader*>(message.data());
+  store_le32(header.type, static_cast<std::uint32_t>(MessageType::data));
+  store_le32(header.receiver_index, index);
+  return message;
+}
+
 class ReceiveBench {
  public:
   ReceiveBench(const ReceiveBenchOptions& options, Interrupts& interrupts, ReceiveLab& lab,
@@ -91,7 +110,9 @@ class ReceiveBench {
                          options_.moderation_microseconds,
                          options_.busy_poll_microseconds,
                          false,
+                         no_frames(),
                          {}};
+    gives_frames_ = report.no_frames.empty();
     for (; report.rounds < options_.rounds; ++report.rounds) {
       const Status measured = measure_round();
       if (!measured && measured.error().os_errno != EINTR) return measured.error();
@@ -104,47 +125,73 @@ class ReceiveBench {
 
  private:
   Status measure_round() {
-    for (const bool gro : gro_states()) {
-      if (Status set = lab_.set_gro(gro); !set) return set;
-      for (const ReceiveLoad load : loads()) {
+    for (const Arrival arrival : arrivals()) {
+      if (Status set = lab_.set_gro(arrival == Arrival::veth_joined); !set) return set;
+      for (const ReceiveLoad load : loads(arrival)) {
         for (const ReceiveWay way : {ReceiveWay::socket, ReceiveWay::xdp, ReceiveWay::floor}) {
           if (way == ReceiveWay::floor && !is_flood(load)) continue;
-          if (Status measured = measure_way(gro, load, way); !measured) return measured;
+          if (Status measured = measure_way(arrival, load, way); !measured) return measured;
         }
       }
     }
     return {};
   }
 
-  [[nodiscard]] std::vector<bool> gro_states() const {
-    if (options_.gro) return {*options_.gro};
-    return {false, true};
-  }
-
-  [[nodiscard]] std::vector<ReceiveLoad> loads() const {
-    if (!options_.loads.empty()) return options_.loads;
-    std::vector<ReceiveLoad> all;
-    for (std::size_t i = 0; i < kReceiveLoads; ++i) all.push_back(static_cast<ReceiveLoad>(i));
+  [[nodiscard]] std::vector<Arrival> arrivals() const {
+    if (options_.gro) return {*options_.gro ? Arrival::veth_joined : Arrival::veth};
+    std::vector<Arrival> all{Arrival::veth, Arrival::veth_joined};
+    if (gives_frames_) all.push_back(Arrival::frames);
     return all;
   }
 
-  Status measure_way(bool gro, ReceiveLoad load, ReceiveWay way) {
+  // Why this kernel takes none without a card.
+  [[nodiscard]] std::string no_frames() {
+    const auto message = flood_message(ReceiveLoad::wrong_mac1, 0, options_.size);
+    const Status fed = lab_.feed(ReceiveWay::floor, message, rate_of(ReceiveLoad::wrong_mac1));
+    lab_.stop_feeding();
+    return fed ? std::string() : fed.error().what;
+  }
+
+  [[nodiscard]] std::vector<ReceiveLoad> loads(Arrival arrival) const {
+    std::vector<ReceiveLoad> wanted = options_.loads;
+    for (std::size_t i = 0; options_.loads.empty() && i < kReceiveLoads; ++i) {
+      wanted.push_back(static_cast<ReceiveLoad>(i));
+    }
+    if (arrival == Arrival::frames) {
+      std::erase_if(wanted, [](ReceiveLoad load) { return !is_flood(load); });
+    }
+    return wanted;
+  }
+
+  Status measure_way(Arrival arrival, ReceiveLoad load, ReceiveWay way) {
     if (Status taken = lab_.take(way); !taken) return taken;
+    if (Status begun = begin(arrival, load, way); !begun) return begun;
+    Status measured = measure(load, way, samples_[{arrival, load, way}]);
+    sender_.send_data(0, 0);
+    lab_.stop_feeding();
+    return measured ? wait(kPause) : measured;
+  }
+
+  Status begin(Arrival arrival, ReceiveLoad load, ReceiveWay way) {
+    const std::uint32_t index = lab_.receiver_index() + (is_flood(load) ? 1 : 0);
+    if (arrival == Arrival::frames) {
+      return lab_.feed(way, flood_message(load, index, options_.size), rate_of(load));
+    }
     if (load == ReceiveLoad::wrong_mac1) {
       sender_.send_initiations(rate_of(load));
     } else {
-      sender_.send_data(rate_of(load), lab_.receiver_index() + (is_flood(load) ? 1 : 0));
+      sender_.send_data(rate_of(load), index);
     }
-    Status measured = measure(load, way, samples_[{gro, load, way}]);
-    sender_.send_data(0, 0);
-    return measured ? wait(kPause) : measured;
+    return {};
   }
+
+  [[nodiscard]] std::uint64_t sent() const { return sender_.sent() + lab_.fed(); }
 
   Status measure(ReceiveLoad load, ReceiveWay way, Samples& samples) {
     if (Status settled = wait(kSettle); !settled) return settled;
     const auto before = lab_.count();
     if (!before) return before.error();
-    const std::uint64_t sent_before = sender_.sent();
+    const std::uint64_t sent_before = sent();
     const std::int64_t start = stopwatch_nanoseconds();
     if (Status waited = wait(std::chrono::milliseconds(options_.milliseconds)); !waited) {
       return waited;
@@ -152,7 +199,7 @@ class ReceiveBench {
     const auto after = lab_.count();
     if (!after) return after.error();
     const double seconds = static_cast<double>(stopwatch_nanoseconds() - start) / 1e9;
-    const auto sent = static_cast<double>(sender_.sent() - sent_before);
+    const auto offered = static_cast<double>(sent() - sent_before);
     const ReceiveCount during = difference(after.value(), before.value());
     if (Status went = check_way(load, way, during); !went) return went;
 
@@ -163,7 +210,7 @@ class ReceiveBench {
                                   packets);
     samples.napi_nanoseconds.push_back(napi / packets);
     samples.rate.push_back(delivered / seconds);
-    samples.offered.push_back(sent / seconds);
+    samples.offered.push_back(offered / seconds);
     samples.batch.push_back(delivered /
                             static_cast<double>(std::max<std::uint64_t>(during.batches, 1)));
     return {};
@@ -200,11 +247,11 @@ class ReceiveBench {
   }
 
   void fill(ReceiveReport& report) const {
-    for (const bool gro : gro_states()) {
-      for (const ReceiveLoad load : loads()) {
-        const auto of = [&](ReceiveWay way) { return samples_.at({gro, load, way}).way(); };
+    for (const Arrival arrival : arrivals()) {
+      for (const ReceiveLoad load : loads(arrival)) {
+        const auto of = [&](ReceiveWay way) { return samples_.at({arrival, load, way}).way(); };
         const Figure floor = is_flood(load) ? of(ReceiveWay::floor).nanoseconds : Figure{};
-        report.rows.push_back({load, gro, of(ReceiveWay::socket), of(ReceiveWay::xdp), floor});
+        report.rows.push_back({load, arrival, of(ReceiveWay::socket), of(ReceiveWay::xdp), floor});
       }
     }
   }
@@ -213,7 +260,8 @@ class ReceiveBench {
   Interrupts& interrupts_;
   ReceiveLab& lab_;
   PacedSender& sender_;
-  std::map<std::tuple<bool, ReceiveLoad, ReceiveWay>, Samples> samples_;
+  bool gives_frames_ = false;
+  std::map<std::tuple<Arrival, ReceiveLoad, ReceiveWay>, Samples> samples_;
 };
 
 Result<ReceiveReport> measure_receive(const ReceiveBenchOptions& options) {
@@ -250,7 +298,20 @@ double ReceiveRow::ratio() const {
   return xdp.nanoseconds.median / socket.nanoseconds.median;
 }
 
+std::string_view arrival_name(Arrival arrival) {
+  switch (arrival) {
+    case Arrival::veth:
+      return "veth";
+    case Arrival::veth_joined:
+      return "veth_joined";
+    case Arrival::frames:
+      break;
+  }
+  return "frames";
+}
+
 double ReceiveRow::bound() const {
+  const bool gro = arrival == Arrival::veth_joined;
   if (load == ReceiveLoad::unknown_index) return 0.2;
   if (load == ReceiveLoad::wrong_mac1) return 0.25;
   if (load == ReceiveLoad::saturated) return gro ? 1.0 : 1.3;

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/bench/figure.hpp"
@@ -21,7 +22,15 @@ namespace xm {
   return load == ReceiveLoad::unknown_index || load == ReceiveLoad::wrong_mac1;
 }
 
-// One load with NAPI GRO off or on, by both ways.
+// How packets get to the XDP program.
+enum class Arrival : std::uint8_t {
+  veth,         // from the sender, NAPI GRO off
+  veth_joined,  // with NAPI GRO on, for those that it passes
+  frames,       // floods only: without veth and sender, as a card's driver would give them
+};
+[[nodiscard]] std::string_view arrival_name(Arrival arrival);
+
+// One load that arrives in one way, received by both.
 struct ReceiveRow {
   struct Way {
     // Of processor a packet that was delivered; of a flood: that reached the XDP program.
@@ -32,7 +41,7 @@ struct ReceiveRow {
     Figure batch;             // packets that were delivered together
   };
   ReceiveLoad load = ReceiveLoad::steady_150;
-  bool gro = false;
+  Arrival arrival = Arrival::veth;
   Way socket;
   Way xdp;
   // Of a flood: the time of a packet that an XDP program drops without looking at it.
@@ -55,6 +64,7 @@ struct ReceiveReport {
   std::uint32_t moderation_microseconds = 0;
   std::uint32_t busy_poll_microseconds = 0;
   bool interrupted = false;
+  std::string no_frames;  // why none could be given; empty: they could, or were not wanted
   std::vector<ReceiveRow> rows;
 };
 

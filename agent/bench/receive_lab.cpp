@@ -50,14 +50,6 @@ Status enter(int network) {
   return {};
 }
 
-Status bind_to(pid_t thread, int cpu, const char* what) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(static_cast<std::size_t>(cpu), &one);
-  if (::sched_setaffinity(thread, sizeof one, &one) == 0) return {};
-  return errno_error(std::string("cannot bind ") + what + " to processor " + std::to_string(cpu));
-}
-
 // An ioctl about the interface, in the calling thread's network.
 Status interface_request(unsigned long number, ifreq& request, const char* what) {
   const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
@@ -147,7 +139,7 @@ Status ReceiveLab::thread_napi() {
                  " is not to be seen: run the bench in the machine's own PID namespace"};
   }
   napi_thread_ = added.front();
-  return bind_to(napi_thread_, cpu_, "the interface's NAPI thread");
+  return bind_thread(napi_thread_, cpu_);
 }
 
 // Documentation/networking/napi.rst, "Software IRQ coalescing".
@@ -193,7 +185,7 @@ Status ReceiveLab::start_threads() {
   threads_ = new_threads(before, own_threads());
   if (threads_.size() != 2) return Error{"cannot tell which threads are the receiver's"};
   for (const pid_t thread : threads_) {
-    if (Status bound = bind_to(thread, cpu_, "the worker"); !bound) return bound;
+    if (Status bound = bind_thread(thread, cpu_); !bound) return bound;
   }
   return {};
 }
@@ -248,6 +240,20 @@ Status ReceiveLab::swap_program(bool floor) {
   return swapped;
 }
 
+Status ReceiveLab::feed(ReceiveWay way, Bytes message, std::uint64_t rate) {
+  const int program =
+      way == ReceiveWay::floor ? drop_all_->program_fd() : attachment_->program().program_fd();
+  auto feeder = FrameFeeder::start({.program = program,
+                                    .interface_index = attachment_->ifindex(),
+                                    .frame = udp_frame(attachment_->program().config().mac,
+                                                       world_.path.remote, address(), message),
+                                    .rate = rate,
+                                    .cpu = cpu_});
+  if (!feeder) return feeder.error();
+  feeder_ = std::move(feeder).value();
+  return {};
+}
+
 void ReceiveLab::beat() {
   SteerProgram& program = attachment_->program();
   const std::uint64_t now = heartbeat_time();
@@ -259,7 +265,7 @@ void ReceiveLab::beat() {
 Result<ReceiveCount> ReceiveLab::count() const {
   const auto verdicts = attachment_->program().verdicts();
   if (!verdicts) return verdicts.error();
-  const auto napi = thread_nanoseconds(napi_thread_);
+  const auto napi = thread_nanoseconds(feeder_ ? feeder_->thread() : napi_thread_);
   const auto threads = thread_time();
   if (!napi || !threads) {
     return Error{"the kernel does not count threads' time: expected /proc/PID/schedstat"};

@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/bench/frame_feeder.hpp"
 #include "agent/bench/handshake_sink.hpp"
 #include "agent/bench/lab.hpp"
 #include "agent/bench/path_world.hpp"
@@ -31,7 +32,7 @@ namespace xm::bench {
 struct ReceiveCount {
   std::uint64_t delivered = 0;           // inner packets that reached the TUN device's place
   std::uint64_t batches = 0;             // that they came in
-  std::uint64_t napi_nanoseconds = 0;    // on a processor, of the interface's NAPI thread
+  std::uint64_t napi_nanoseconds = 0;    // of the interface's NAPI thread, or who stands for it
   std::uint64_t worker_nanoseconds = 0;  // with the thread for handshake messages
   std::uint64_t redirected = 0;          // verdicts of the XDP program
   std::uint64_t passed = 0;              // messages of either kind that it left to the socket
@@ -62,6 +63,11 @@ class ReceiveLab {
 
   [[nodiscard]] Status set_gro(bool on) const;
   [[nodiscard]] Status take(ReceiveWay way);
+  // From now on `message` comes in so often a second as if from a card's driver, for a program that
+  // does what `way` says; until stop_feeding(). count() begins anew with either.
+  [[nodiscard]] Status feed(ReceiveWay way, Bytes message, std::uint64_t rate);
+  void stop_feeding() { feeder_.reset(); }
+  [[nodiscard]] std::uint64_t fed() const { return feeder_ ? feeder_->given() : 0; }
   void beat();
   [[nodiscard]] Result<ReceiveCount> count() const;
 
@@ -100,6 +106,7 @@ class ReceiveLab {
   std::unique_ptr<XskSocket> xsk_;
   std::unique_ptr<HandshakeSink> handshakes_;  // outlives the worker, which rings it
   std::unique_ptr<Worker> worker_;
+  std::unique_ptr<FrameFeeder> feeder_;
   pid_t napi_thread_ = -1;
   std::vector<pid_t> threads_;  // the worker's and that for handshakes
 };

@@ -31,10 +31,22 @@ std::string shown(const ReceiveRow& row, const ReceiveRow::Way& way) {
   return figure_text(row.load == ReceiveLoad::saturated ? in_thousands(way.rate) : way.nanoseconds);
 }
 
-std::string line(const std::string& gro, const std::string& load, const std::string& socket,
+std::string shown(Arrival arrival) {
+  switch (arrival) {
+    case Arrival::veth:
+      return "GRO off";
+    case Arrival::veth_joined:
+      return "GRO on";
+    case Arrival::frames:
+      break;
+  }
+  return "no veth";
+}
+
+std::string line(const std::string& arrival, const std::string& load, const std::string& socket,
                  const std::string& xdp, const std::string& ratio, const std::string& target) {
-  return "  " + pad_right(gro, 5) + pad_right(load, 28) + pad_left(socket, 18) + pad_left(xdp, 18) +
-         pad_left(ratio, 8) + "  " + target + "\n";
+  return "  " + pad_right(arrival, 10) + pad_right(load, 28) + pad_left(socket, 18) +
+         pad_left(xdp, 18) + pad_left(ratio, 8) + "  " + target + "\n";
 }
 
 // What did not arrive of a steady load is said: figures of different loads do not compare. Of a
@@ -73,13 +85,14 @@ std::string receive_report_text(const ReceiveReport& report) {
   if (report.busy_poll_microseconds != 0) {
     text += "AF_XDP busy-polls by " + std::to_string(report.busy_poll_microseconds) + " us\n";
   }
-  text += line("GRO", "load", "socket", "AF_XDP", "ratio", "target");
+  text += line("arrival", "load", "socket", "AF_XDP", "ratio", "target");
   for (const ReceiveRow& row : report.rows) {
     const std::string target = std::string(row.bound_is_least() ? ">= " : "<= ") +
                                decimal(row.bound(), 2) + (row.met() ? " met" : " MISSED");
-    text += line(row.gro ? "on" : "off", load_name(row.load), shown(row, row.socket),
+    text += line(shown(row.arrival), load_name(row.load), shown(row, row.socket),
                  shown(row, row.xdp), decimal(row.ratio(), 2), target + remarks(row));
   }
+  if (!report.no_frames.empty()) text += "  no floods without veth: " + report.no_frames + "\n";
   if (report.interrupted) text += "  interrupted\n";
   return text;
 }
@@ -89,7 +102,8 @@ std::string receive_report_json(const ReceiveReport& report) {
   for (const ReceiveRow& row : report.rows) {
     const Json floor = is_flood(row.load) ? xm::to_json(row.floor) : Json(nullptr);
     rows.push_back({{"load", receive_load_name(row.load)},
-                    {"napi_gro", row.gro},
+                    {"arrival", arrival_name(row.arrival)},
+                    {"napi_gro", row.arrival == Arrival::veth_joined},
                     {"socket", to_json(row.socket)},
                     {"af_xdp", to_json(row.xdp)},
                     {"dropped_unseen_nanoseconds_per_packet", floor},
@@ -104,6 +118,7 @@ std::string receive_report_json(const ReceiveReport& report) {
                   {"rounds", report.rounds},
                   {"moderation_microseconds", report.moderation_microseconds},
                   {"busy_poll_microseconds", report.busy_poll_microseconds},
+                  {"no_frames", report.no_frames},
                   {"interrupted", report.interrupted},
                   {"rows", rows}});
 }

@@ -1,5 +1,7 @@
 #include "agent/bench/thread_cpu.hpp"
 
+#include <sched.h>
+
 #include <charconv>
 #include <filesystem>
 #include <fstream>
@@ -38,6 +40,15 @@ std::optional<std::uint64_t> parse_schedstat(std::string_view text) {
     return std::nullopt;
   }
   return nanoseconds;
+}
+
+Status bind_thread(pid_t thread, int cpu) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(static_cast<std::size_t>(cpu), &one);
+  if (::sched_setaffinity(thread, sizeof one, &one) == 0) return {};
+  return errno_error("cannot bind thread " + std::to_string(thread) + " to processor " +
+                     std::to_string(cpu));
 }
 
 std::optional<std::uint64_t> thread_nanoseconds(pid_t thread) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+#include "xdpmesh/result.hpp"
+
 namespace xm::bench {
 
 // The time on a processor, in nanoseconds, of a /proc/PID/schedstat.
@@ -17,6 +19,9 @@ namespace xm::bench {
 // Of a thread of this process, or of a kernel thread; nothing when it is not to be seen, as from
 // within a PID namespace.
 [[nodiscard]] std::optional<std::uint64_t> thread_nanoseconds(pid_t thread);
+
+// A thread of this process, or one of the kernel that may be moved, to one processor.
+[[nodiscard]] Status bind_thread(pid_t thread, int cpu);
 
 // Of this process.
 [[nodiscard]] std::set<pid_t> own_threads();

@@ -16,7 +16,10 @@ BEFORE=$(traces)
   if grep -q "PID namespace" "$TMP/err"; then skip "$(cat "$TMP/err")"; fi
   fail "bench receive: $(cat "$TMP/err")"
 }
-[[ $(jq '.rows | length' "$TMP/json") == 10 ]] || fail "not every load was measured: $(cat "$TMP/json")"
+# Five loads over veth with GRO off and on, and the two floods without veth, where the kernel can.
+WANTED=12
+[[ $(jq -r .no_frames "$TMP/json") == "" ]] || WANTED=10
+[[ $(jq '.rows | length' "$TMP/json") == "$WANTED" ]] || fail "not every load was measured: $(cat "$TMP/json")"
 jq -e '.bench == "receive" and .rounds == 1 and
   all(.rows[]; .socket.cpu_nanoseconds_per_packet.median > 0 and
                .af_xdp.cpu_nanoseconds_per_packet.median > 0) and
@@ -26,7 +29,7 @@ jq -e '.bench == "receive" and .rounds == 1 and
       .dropped_unseen_nanoseconds_per_packet.median > 0 and .socket.delivered_per_second.median == 0 and .af_xdp.delivered_per_second.median == 0)' \
   "$TMP/json" >/dev/null || fail "a figure is missing: $(cat "$TMP/json")"
 grep -q "saturated" "$TMP/out" || fail "no table: $(cat "$TMP/out")"
-ok "every load is measured both ways, with NAPI GRO off and on"
+ok "every load is measured both ways, with NAPI GRO off and on, floods without veth too"
 
 "$UNDER_TEST" bench receive --rounds 100 >"$TMP/out" 2>"$TMP/err" &
 BENCH=$!
