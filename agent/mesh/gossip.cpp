@@ -210,8 +210,7 @@ void Gossip::pump(Instant now) {
     }
     if (const auto* const change = std::get_if<MemberChanged>(&action);
         change != nullptr && change->change == MemberChange::forgotten) {
-      by_hint_.erase(sender_hint(change->identity));
-      peers_.erase(change->identity);
+      forget(change->identity);
     }
     std::visit(
         [this](auto& other) {
@@ -245,8 +244,7 @@ void Gossip::set_organisations(const std::vector<VerifyKey>& organisations) {
 
 void Gossip::remove(const Identity& identity, Instant now) {
   swim_.remove(identity);
-  by_hint_.erase(sender_hint(identity));
-  peers_.erase(identity);
+  forget(identity);
   pump(now);
 }
 
@@ -316,12 +314,18 @@ Gossip::Peer* Gossip::find(const Identity& identity) {
   return peer == peers_.end() ? nullptr : &peer->second;
 }
 
+void Gossip::forget(const Identity& identity) {
+  const auto hinted = by_hint_.find(sender_hint(identity));
+  if (hinted != by_hint_.end() && hinted->second == identity) by_hint_.erase(hinted);
+  peers_.erase(identity);
+}
+
 Gossip::Peer& Gossip::peer_of(const Identity& identity) {
   if (Peer* const known = find(identity)) return *known;
   Peer& peer = peers_[identity];
   peer.identity = identity;
   peer.mac_key = envelope_mac_key(mesh_, MacAudience::identity, identity.key);
-  by_hint_[sender_hint(identity)] = identity;
+  by_hint_.try_emplace(sender_hint(identity), identity);  // who had it before keeps it
   if (const Member* const member = swim_.members().find(identity)) {
     if (auto record = decode_record(member->record->record)) peer.candidates = record->endpoints;
     if (is_usable_) std::erase_if(peer.candidates, [&](const auto& at) { return !is_usable_(at); });

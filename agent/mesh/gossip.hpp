@@ -191,6 +191,7 @@ class Gossip {
   void pump(Instant now);
   [[nodiscard]] Peer& peer_of(const Identity& identity);
   [[nodiscard]] Peer* find(const Identity& identity);
+  void forget(const Identity& identity);
   void send_datagram(const Endpoint& to, std::vector<std::uint8_t> bytes);
 
   // gossip_endpoints.cpp
@@ -205,7 +206,12 @@ class Gossip {
   void answer_hello(Bytes datagram, const Endpoint& source, Instant now);
   [[nodiscard]] SharedRecord admit(const Identity& sender, Bytes record, Bytes certificates);
   void on_answer(Bytes datagram, const Endpoint& source, Instant now);
-  void take_answer(Peer& peer, const HelloAnswer& answer, const Endpoint& source, Instant now);
+  void on_contact_answer(const HelloAnswer& answer, const Endpoint& source, Instant now);
+  [[nodiscard]] std::optional<std::vector<std::uint8_t>> open_answer(Peer& peer,
+                                                                     const HelloAnswer& answer,
+                                                                     Instant now);
+  void begin_session(Peer& peer, const HelloAnswer& answer, Bytes plaintext, const Endpoint& source,
+                     Instant now);
   void on_cookie(Bytes datagram, Instant now);
   void on_stale(Bytes datagram, const Endpoint& source, Instant now);
   void send_stale(Bytes datagram, const Identity& sender, const Endpoint& source, Instant now);

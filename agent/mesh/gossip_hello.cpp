@@ -210,44 +210,64 @@ void Gossip::on_answer(Bytes datagram, const Endpoint& source, Instant now) {
     ++counters_.malformed;
     return;
   }
-  Peer* peer = find(answer->sender);
+  Peer* const peer = find(answer->sender);
   const bool is_expected = peer != nullptr && peer->greeting.is_underway &&
                            equal_constant_time(peer->greeting.challenge, answer->echo);
-  if (!is_expected) {
-    OrganisationContact* const contact = find_contact(answer->echo);
-    if (contact == nullptr || answer->sender == self_) {
-      ++counters_.unexpected;
-      return;
-    }
-    random_.fill(contact->challenge);  // one answer each
-    peer = &peer_of(answer->sender);
-    peer->wants_join = true;
+  if (is_expected) {
+    const auto plaintext = open_answer(*peer, *answer, now);
+    if (plaintext) begin_session(*peer, *answer, *plaintext, source, now);
+    return;
   }
-  take_answer(*peer, *answer, source, now);
+  OrganisationContact* const contact = find_contact(answer->echo);
+  if (contact == nullptr || answer->sender == self_) {
+    ++counters_.unexpected;
+    return;
+  }
+  random_.fill(contact->challenge);  // one answer each
+  on_contact_answer(*answer, source, now);
 }
 
-void Gossip::take_answer(Peer& peer, const HelloAnswer& answer, const Endpoint& source,
-                         Instant now) {
-  if (!make_shared(peer)) return;
-  GossipSession session = session_with(peer, answer.boot);
-  const auto plaintext = session.open_answer(answer);
+// From whom is what it says, and anybody may say so: nothing is kept before it has proved it.
+void Gossip::on_contact_answer(const HelloAnswer& answer, const Endpoint& source, Instant now) {
+  Peer stranger;
+  stranger.identity = answer.sender;
+  const auto plaintext = open_answer(stranger, answer, now);
+  if (!plaintext) return;
+  Peer& peer = peer_of(answer.sender);
+  peer.shared = std::move(stranger.shared);
+  peer.wants_join = true;
+  begin_session(peer, answer, *plaintext, source, now);
+}
+
+// Nothing unless it is authentic and its sender a member, by now.
+std::optional<std::vector<std::uint8_t>> Gossip::open_answer(Peer& peer, const HelloAnswer& answer,
+                                                             Instant now) {
+  if (!make_shared(peer)) return std::nullopt;
+  auto plaintext = session_with(peer, answer.boot).open_answer(answer);
   const auto body = plaintext ? parse_answer_body(*plaintext) : std::nullopt;
   if (!body) {
     ++counters_.bad_tag;
-    return;
+    return std::nullopt;
   }
   if (!body->record.empty()) {
     const SharedRecord record = admit(peer.identity, body->record, body->certificates);
     if (record == nullptr) {
       ++counters_.not_a_member;
-      return;
+      return std::nullopt;
     }
     swim_.introduce(record, nullptr, true, now);
   }
-  if (swim_.members().find(peer.identity) == nullptr) return;
+  if (swim_.members().find(peer.identity) == nullptr) return std::nullopt;
+  return plaintext;
+}
+
+void Gossip::begin_session(Peer& peer, const HelloAnswer& answer, Bytes plaintext,
+                           const Endpoint& source, Instant now) {
+  const auto body = parse_answer_body(plaintext);
+  if (!body) return;
   if (body->knows_other_boot && peer.had_session) reported_duplicate(now);
   const bool is_new_life = !peer.current || peer.current->peer_boot() != answer.boot;
-  peer.current.emplace(std::move(session));
+  peer.current.emplace(session_with(peer, answer.boot));
   peer.pending.reset();
   peer.had_session = true;
   peer.wants_full = false;

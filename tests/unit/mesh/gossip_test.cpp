@@ -206,6 +206,36 @@ TEST_CASE("gossip: first contact by an organisation's key") {
   CHECK(other.datagrams_to(other[0].endpoint) == 0);
 }
 
+TEST_CASE("gossip: who answers in another's name takes nothing from a member, and leaves nothing") {
+  Pair pair;
+  VerifyKey organisation;
+  organisation.fill(7);
+  const Endpoint liar = Endpoint::parse("192.0.2.9:51820").value();
+  pair[0].gossip->contact_organisation(organisation, liar, pair.now);
+  pair.carry_out(pair[0]);
+  const auto asked = parse_hello(pair.log.back().bytes);
+  REQUIRE(asked);
+  // With the member's hint, which is the beginning of its key.
+  HelloAnswer answer;
+  answer.sender = pair[1].identity;
+  do {
+    ++answer.sender.key.back();
+  } while (!answer.sender.wireguard_key());
+  answer.echo = asked->challenge;
+  const Key mac_key = envelope_mac_key("lab", MacAudience::identity, pair[0].identity.key);
+  const std::vector<std::uint8_t> sealed(kFullHelloSize - write_answer(answer, mac_key).size(), 1);
+  answer.sealed = sealed;
+  pair.deliver(0, liar, write_answer(answer, mac_key));
+
+  CHECK(pair[0].gossip->counters().bad_tag == 1);
+  CHECK(pair[0].gossip->peers() == 1);
+  const auto before = pair[0].gossip->counters().stale;
+  pair.pass(30s);
+  CHECK(pair[0].gossip->counters().stale == before);
+  CHECK(pair[0].state_of(pair[1]) == MemberState::alive);
+  CHECK(pair[1].state_of(pair[0]) == MemberState::alive);
+}
+
 TEST_CASE(
     "gossip: a hundred thousand forged joins leave nothing behind, and cost a bounded effort") {
   Pair pair;
