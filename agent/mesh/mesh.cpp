@@ -11,6 +11,8 @@ namespace {
 constexpr Duration kCheckInterval = 10s;
 // Records are not issued faster, whatever changes: each one goes to everybody.
 constexpr Duration kIssueInterval = 5s;
+// Nor is another's version of ours outdone more often: two nodes with one key would never end.
+constexpr Duration kOutdoInterval = 60s;
 // Told to a member with whom a session begins; the others have had their time.
 constexpr std::size_t kMostRevocationsTold = 128;
 
@@ -176,7 +178,7 @@ void Mesh::finish(const Moment& at) {
     for (GossipAction& action : actions) take(action, at);
     take_revocations(at);
   }
-  if (std::exchange(must_settle_, false)) settle(at);
+  if (std::exchange(must_settle_, false)) settle();
   if (must_issue_ && issue_not_before_ <= at.now) issue(at);
   for (GossipAction& action : gossip_.take_actions()) take(action, at);
   if (std::exchange(must_plan_, false)) make_plan(at.now);
@@ -204,7 +206,7 @@ void Mesh::take(GossipAction& action, const Moment& at) {
     }
     void operator()(const DuplicateIdentity&) const { mesh.duplicate_at_ = at.now; }
     void operator()(const OwnRecordOutdated& outdated) const {
-      mesh.issue(at, outdated.seen_version);
+      mesh.on_outdone(outdated.seen_version, at.now);
     }
   };
   std::visit(Handler{*this, at}, action);
@@ -267,10 +269,21 @@ void Mesh::take_revocations(const Moment& at) {
   }
 }
 
-void Mesh::issue(const Moment& at, std::uint64_t seen) {
+// An earlier life's record that the disk has forgotten, or one of another node with our key.
+void Mesh::on_outdone(std::uint64_t version, Instant now) {
+  seen_version_ = std::max(seen_version_, version);
+  must_issue_ = true;
+  if (!outdone_at_.is_never() && now - outdone_at_ < kOutdoInterval) {
+    issue_not_before_ = outdone_at_ + kOutdoInterval;
+  } else {
+    outdone_at_ = now;
+  }
+}
+
+void Mesh::issue(const Moment& at) {
   must_issue_ = false;
   issue_not_before_ = at.now + kIssueInterval;
-  const auto record = own_.issue(wishes_, seconds_of(at.wall), seen);
+  const auto record = own_.issue(wishes_, seconds_of(at.wall), seen_version_);
   record_fault_ = record ? std::string() : record.error().what;
   if (record) gossip_.set_own_record(record.value(), at.now);
 }

@@ -146,10 +146,11 @@ class Mesh {
   void tell_revocations(const Identity& identity, const Moment& at);
   void reconsider(const Moment& at);
   void take_revocations(const Moment& at);
-  void issue(const Moment& at, std::uint64_t seen = 0);
+  void on_outdone(std::uint64_t version, Instant now);
+  void issue(const Moment& at);
 
   // mesh_plan.cpp
-  void settle(const Moment& at);
+  void settle();
   void make_plan(Instant now);
   [[nodiscard]] AddressClaim our_claim() const;
   [[nodiscard]] bool is_peer(const Member& member, Instant now);
@@ -170,6 +171,8 @@ class Mesh {
   bool must_plan_ = false;
   Instant check_at_ = kFarFuture;  // trust, records and silences are looked at again
   Instant issue_not_before_;
+  std::uint64_t seen_version_ = 0;  // of a record of ours that is not from this life
+  Instant outdone_at_;
   std::vector<std::string> trust_faults_;
   std::string record_fault_;
   Instant duplicate_at_;

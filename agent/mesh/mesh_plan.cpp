@@ -29,7 +29,7 @@ AddressClaim Mesh::our_claim() const {
 }
 
 // Our derived IPv4 address may be another's: then we take a new salt.
-void Mesh::settle(const Moment& at) {
+void Mesh::settle() {
   must_plan_ = true;
   roster_.settle(our_claim());
   const IpAddress ours = derive_ipv4(options_.mesh, self_, wishes_.salt, options_.ipv4_prefix);
@@ -43,7 +43,7 @@ void Mesh::settle(const Moment& at) {
   wishes_.salt = *salt;
   actions_.emplace_back(SaltChanged{*salt});
   roster_.settle(our_claim());
-  issue(at);
+  must_issue_ = true;
 }
 
 bool Mesh::is_peer(const Member& member, Instant now) {
