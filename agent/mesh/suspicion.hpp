@@ -8,6 +8,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "agent/mesh/identity.hpp"
 #include "xdpmesh/clock.hpp"
@@ -40,6 +41,10 @@ class Suspicion {
   // Once, when it would have been confirmed by now if others saw the same: the suspect is then to
   // be asked. What made it suspect may be old, and the refutation may have passed us by.
   [[nodiscard]] bool take_question(Instant now);
+  // Once, too, when another has confirmed it: what two say of a third may be made up.
+  [[nodiscard]] bool take_confirmed_question() {
+    return !std::exchange(is_asked_when_confirmed_, true);
+  }
   // When to look at it again: for the question, and at the deadline.
   [[nodiscard]] Instant due() const;
   [[nodiscard]] std::size_t confirmations() const { return accusers_ - 1; }
@@ -52,6 +57,7 @@ class Suspicion {
   std::array<Identity, kSuspicionConfirmations + 1> by_;
   std::size_t accusers_ = 1;
   bool is_asked_ = false;
+  bool is_asked_when_confirmed_ = false;
 };
 
 }  // namespace xm

@@ -181,6 +181,7 @@ void Swim::on_timers(Instant now) {
   if (probe_.is_active && probe_.second_at <= now) ask_helpers(now);
   if (period_at_ <= now) begin_period(now);
   if (relay_at_ <= now) expire_relays(now);
+  if (refute_at_ <= now) refute(now);
   if (suspicion_at_ <= now) expire_suspicions(now);
   if (sweep_at_ <= now) sweep_one(now);
   if (dead_probe_at_ <= now) probe_dead_or_seed(now);
@@ -193,7 +194,7 @@ void Swim::on_timers(Instant now) {
 Instant Swim::next_deadline() const {
   if (has_left_) return kFarFuture;
   return std::min({probe_.is_active ? probe_.second_at : kFarFuture, period_at_, relay_at_,
-                   suspicion_at_, sweep_at_, dead_probe_at_, digest_at_,
+                   suspicion_at_, refute_at_, sweep_at_, dead_probe_at_, digest_at_,
                    joining_.is_active ? joining_.ask_at : kFarFuture, forget_at_, gossip_at_});
 }
 

@@ -223,6 +223,7 @@ class Swim {
   // swim_claims.cpp
   void on_accusation(const Member& sender, const AccusationMessage& message, Instant now);
   void accused_ourselves(const AccusationMessage& message, Instant now);
+  void refute(Instant now);
   void on_statement(const Member& sender, const StatementMessage& message, Instant now);
   void take_statement(Member& member, const SharedStatement& statement, Instant now);
   void on_own_statement(std::uint64_t incarnation, Instant now);
@@ -275,6 +276,8 @@ class Swim {
   Instant suspicion_at_ = kFarFuture;
   Instant relay_at_ = kFarFuture;
   Instant forget_at_ = kFarFuture;
+  Instant refute_at_ = kFarFuture;  // accused, and not answered yet
+  Instant refute_not_before_;
   Instant verifications_paid_until_;
   Instant pages_paid_until_;
   Instant want_again_at_;

@@ -15,6 +15,8 @@ constexpr Duration kAccusationBurst = 6s;
 constexpr unsigned kForeignStatements = 3;
 constexpr Duration kForeignWithin = 60s;
 constexpr Duration kForgetInterval = 60s;
+// As long as the data plane keeps a session that nothing authentic comes by.
+constexpr Duration kKeepsSession = 180s;
 constexpr Duration kWantPause = 50ms;
 constexpr Duration kHeardLately = 30s;
 
@@ -56,7 +58,17 @@ void Swim::accused_ourselves(const AccusationMessage& message, Instant now) {
     if (!queue_.contains({NewsTopic::Kind::statement, self_, {}})) push_own_statement(now);
     return;
   }
-  if (message.incarnation != own_statement_->incarnation) return;
+  // Once a period: a signature, a file and a word to everybody each. Whoever makes one up after the
+  // other gets no more of them than that; for all others it is soon enough.
+  if (message.incarnation == own_statement_->incarnation) {
+    refute_at_ = std::min(refute_at_, std::max(now, refute_not_before_));
+  }
+  if (refute_at_ <= now) refute(now);
+}
+
+void Swim::refute(Instant now) {
+  refute_at_ = kFarFuture;
+  refute_not_before_ = now + options_.period;
   if (options_.lifeguard) awareness_.worsen(1);
   if (raise_incarnation(own_statement_->incarnation)) push_own_statement(now);
 }
@@ -75,6 +87,8 @@ void Swim::suspect(Member& member, const Identity& accuser, Instant now) {
     if (was_heard && accuser != self_) recheck(member, now);
   } else if (!member.suspicion->confirm(accuser)) {
     return;
+  } else if (accuser != self_ && member.suspicion->take_confirmed_question()) {
+    recheck(member, now);
   }
   suspicion_at_ = std::min(suspicion_at_, std::max(member.suspicion->due(), now));
   pass_on_accusation(member, accuser, false, now);
@@ -209,8 +223,9 @@ void Swim::forget_expired(Instant now) {
   forget_at_ = now + kForgetInterval;
   std::vector<Identity> expired;
   for (const Member& member : members_.all()) {
-    // Who answers is kept: an expired record is its owner's clock or ours.
-    const bool answers = member.state == MemberState::alive;
+    // Who answers is kept, and who did a moment ago: an expired record is its owner's clock or
+    // ours.
+    const bool answers = member.is_up() || now - member.state_since < kKeepsSession;
     if (!answers && authority_.has_expired(*member.record)) expired.push_back(member.identity);
   }
   for (const Identity& identity : expired) remove(identity);

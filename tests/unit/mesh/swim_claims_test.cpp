@@ -31,6 +31,15 @@ TEST_CASE(
   CHECK(lab.state(3) == MemberState::alive);
 }
 
+TEST_CASE("swim: three that lie about another do not make it dead: it is asked") {
+  Lab lab(200);  // its turn would come in 100 s
+  lab.accuse(3, 0, 1);
+  lab.accuse(3, 1, 1);
+  lab.accuse(3, 2, 1);
+  lab.pass(10s);
+  CHECK(lab.state(3) == MemberState::alive);
+}
+
 TEST_CASE("swim: a suspect whom nobody confirms is asked before its turn, and once") {
   Lab lab(200);  // its turn would come in 100 s
   lab.accuse(3, 0, 1);
@@ -101,6 +110,20 @@ TEST_CASE("swim: accused itself it refutes with a higher incarnation, signed") {
   CHECK(refuted);
   lab.say(0, AccusationMessage{false, lab.self, 1, lab.member(1)});
   CHECK(lab.swim.incarnation() == 2);
+}
+
+TEST_CASE(
+    "swim: one that makes up accusation after accusation of us gets one refutation a period") {
+  Lab lab(8);
+  for (std::uint64_t made_up = 1; made_up <= 50; ++made_up) {
+    lab.say(0, AccusationMessage{false, lab.self, made_up, lab.member(1)});
+  }
+  CHECK(lab.swim.incarnation() == 2);
+  // What came in between is not forgotten: the last that was accused is refuted, too.
+  lab.pass(600ms);
+  CHECK(lab.swim.incarnation() == 3);
+  lab.pass(10s);
+  CHECK(lab.swim.incarnation() == 3);
 }
 
 TEST_CASE("swim: without a place to keep the incarnation nothing is signed") {

@@ -188,6 +188,9 @@ TEST_CASE("swim: a member whose record has expired is forgotten unless it answer
   lab.pass(130s);
   CHECK(lab.swim.members().find(lab.member(1)) != nullptr);
   lab.silent = 1;
+  // A suspect may answer yet, and who has just died: its session goes on for three minutes.
+  lab.pass(130s);
+  CHECK(lab.state(1) == MemberState::dead);
   lab.pass(130s);
   CHECK(lab.swim.members().find(lab.member(1)) == nullptr);
   CHECK(lab.swim.members().size() == 2);
