@@ -43,6 +43,8 @@ class Authority {
   [[nodiscard]] virtual SharedRecord admit_record(Bytes record, Bytes certificates) = 0;
   // Form, signature and mesh. Null when refused.
   [[nodiscard]] virtual SharedStatement admit_statement(StatementKind kind, Bytes statement) = 0;
+  // Whether this one says, unverified, what is held already: then it costs no verification.
+  [[nodiscard]] virtual bool knows_revocation(Bytes revocation) const = 0;
   // Keeps what holds. `fresh` is passed on; whom it strikes, the owner removes by Swim::remove().
   [[nodiscard]] virtual RevocationVerdict admit_revocation(Bytes revocation) = 0;
   // Whether the wall clock has passed the record's end and tolerance: its member may be forgotten.

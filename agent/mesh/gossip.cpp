@@ -254,14 +254,16 @@ void Gossip::spread_revocation(Bytes revocation, Instant now) {
 }
 
 void Gossip::tell_revocations(const Identity& to, const std::vector<Bytes>& revocations,
-                              Instant now) {
+                              std::uint64_t number, Instant now) {
   ByteWriter page;
-  for (const Bytes revocation : revocations) {
+  const auto add = [&](const GossipMessage& message) {
     ByteWriter one;
-    write_message(one, RevocationMessage{revocation});
+    write_message(one, message);
     if (page.size() + one.size() > kMaxGossipPayload) send_payload({to, {}, page.take()}, now);
     page.bytes(one.written());
-  }
+  };
+  for (const Bytes revocation : revocations) add(RevocationMessage{revocation});
+  if (number != 0) add(PingMessage{number});
   if (page.size() > 0) send_payload({to, {}, page.take()}, now);
 }
 

@@ -52,9 +52,9 @@ struct SessionBegan {
   Identity identity;
   bool is_new_life = true;  // the member runs under another boot id than we knew
 };
-using GossipAction =
-    std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan, MemberChanged,
-                 TrySeed, EndpointObserved, ClockTold, DuplicateIdentity, OwnRecordOutdated>;
+using GossipAction = std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan,
+                                  MemberChanged, TrySeed, EndpointObserved, ClockTold,
+                                  OtherPingAnswered, DuplicateIdentity, OwnRecordOutdated>;
 
 struct GossipOptions {
   std::string mesh;
@@ -113,8 +113,10 @@ class Gossip {
   // Not a member any more: its session is gone at once.
   void remove(const Identity& identity, Instant now);
   void spread_revocation(Bytes revocation, Instant now);
-  // To one member: those that it may have missed.
-  void tell_revocations(const Identity& to, const std::vector<Bytes>& revocations, Instant now);
+  // To one member: those that it may have missed. `number` is of a ping that goes behind them,
+  // whose answer is OtherPingAnswered; 0: none does.
+  void tell_revocations(const Identity& to, const std::vector<Bytes>& revocations,
+                        std::uint64_t number, Instant now);
   void leave(Instant now);
   void on_timers(Instant now);
   [[nodiscard]] Instant next_deadline() const;

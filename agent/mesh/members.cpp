@@ -29,6 +29,12 @@ std::uint64_t random_below(Random& random, std::uint64_t bound) {
   return load_le64(raw.data()) % bound;
 }
 
+std::uint64_t draw_ping_number(Random& random) {
+  std::array<std::uint8_t, 8> raw;
+  random.fill(raw);
+  return std::max<std::uint64_t>(load_le64(raw.data()), 1);
+}
+
 Member* MemberTable::find(const Identity& identity) {
   const std::size_t position = position_of(identity);
   return position == kNone ? nullptr : &members_[position];

@@ -91,5 +91,7 @@ class MemberTable {
 
 // Evenly from [0, bound); bound ≥ 1.
 [[nodiscard]] std::uint64_t random_below(Random& random, std::uint64_t bound);
+// Never 0.
+[[nodiscard]] std::uint64_t draw_ping_number(Random& random);
 
 }  // namespace xm

@@ -13,8 +13,6 @@ constexpr Duration kCheckInterval = 10s;
 constexpr Duration kIssueInterval = 5s;
 // Nor is another's version of ours outdone more often: two nodes with one key would never end.
 constexpr Duration kOutdoInterval = 60s;
-// Told to a member with whom a session begins; the others have had their time.
-constexpr std::size_t kMostRevocationsTold = 128;
 
 SwimOptions swim_options(const MeshOptions& options) {
   SwimOptions swim;
@@ -38,6 +36,7 @@ Mesh::Mesh(const SigningKey& key, const MeshOptions& options, const MeshCounters
                .hellos_per_second = options.hellos_per_second,
                .is_usable = [this](const Endpoint& at) { return roster_.is_usable(at); }},
               authority_, random),
+      teller_(random),
       wishes_(options.wishes) {}
 
 Status Mesh::start(const TrustFiles& files, const std::optional<CertificateChain>& chain,
@@ -59,7 +58,7 @@ Status Mesh::start(const TrustFiles& files, const std::optional<CertificateChain
 void Mesh::reload_trust(const TrustFiles& files, const std::optional<CertificateChain>& chain,
                         const Moment& at) {
   begin(at);
-  const auto before = authority_.trust().revocations().size();
+  const auto before = authority_.trust().revocation_count();
   trust_faults_ = authority_.trust().load(files);
   gossip_.set_organisations(authority_.trust().organisations());
   own_.set_chain(chain);
@@ -68,7 +67,7 @@ void Mesh::reload_trust(const TrustFiles& files, const std::optional<Certificate
   must_issue_ = must_issue_ || encoded != own_.held()->certificates;
   reconsider(at);
   // Those that a person has put there are news for everybody.
-  if (authority_.trust().revocations().size() != before) {
+  if (authority_.trust().revocation_count() != before) {
     for (const SignedRevocation* const revocation : authority_.trust().revocations()) {
       gossip_.spread_revocation(revocation->bytes(), at.now);
     }
@@ -143,6 +142,7 @@ void Mesh::use_endpoint(const Identity& identity, const Endpoint& endpoint, cons
 
 void Mesh::leave(const Moment& at) {
   begin(at);
+  teller_.forget_all();
   gossip_.leave(at.now);
   finish(at);
   check_at_ = kFarFuture;
@@ -163,7 +163,7 @@ void Mesh::on_timers(const Moment& at) {
 
 Instant Mesh::next_deadline() const {
   const Instant issue = must_issue_ ? issue_not_before_ : kFarFuture;
-  return std::min({gossip_.next_deadline(), check_at_, issue});
+  return std::min({gossip_.next_deadline(), teller_.next_deadline(), check_at_, issue});
 }
 
 void Mesh::begin(const Moment& at) {
@@ -180,6 +180,7 @@ void Mesh::finish(const Moment& at) {
   }
   if (std::exchange(must_settle_, false)) settle();
   if (must_issue_ && issue_not_before_ <= at.now) issue(at);
+  tell_more(at.now);
   for (GossipAction& action : gossip_.take_actions()) take(action, at);
   if (std::exchange(must_plan_, false)) make_plan(at.now);
 }
@@ -204,6 +205,9 @@ void Mesh::take(GossipAction& action, const Moment& at) {
       // Modulo 2^32, of which half is to either side.
       mesh.skews_[told.by] = static_cast<std::int32_t>(told.clock - mesh.authority_.clock());
     }
+    void operator()(const OtherPingAnswered& answered) const {
+      mesh.teller_.acknowledged(answered.by, answered.number, at.now);
+    }
     void operator()(const DuplicateIdentity&) const { mesh.duplicate_at_ = at.now; }
     void operator()(const OwnRecordOutdated& outdated) const {
       mesh.on_outdone(outdated.seen_version, at.now);
@@ -215,6 +219,9 @@ void Mesh::take(GossipAction& action, const Moment& at) {
 void Mesh::on_member(const MemberChanged& change, const Moment& at) {
   actions_.emplace_back(change);
   must_plan_ = true;
+  const bool is_away = change.change == MemberChange::forgotten ||
+                       change.change == MemberChange::dead || change.change == MemberChange::left;
+  if (is_away) teller_.forget(change.identity);
   if (change.change == MemberChange::forgotten) {
     roster_.remove(change.identity);
     skews_.erase(change.identity);
@@ -238,16 +245,6 @@ void Mesh::on_session(const SessionBegan& session, const Moment& at) {
   actions_.emplace_back(session);
 }
 
-// Whom we meet (again) hears first who is out: what went round while we were apart.
-void Mesh::tell_revocations(const Identity& identity, const Moment& at) {
-  std::vector<Bytes> revocations;
-  for (const SignedRevocation* const revocation : authority_.trust().revocations()) {
-    if (revocations.size() == kMostRevocationsTold) break;
-    revocations.push_back(revocation->bytes());
-  }
-  gossip_.tell_revocations(identity, revocations, at.now);
-}
-
 // Trust has changed, or time has passed: who is no member any more is out.
 void Mesh::reconsider(const Moment& at) {
   for (const Identity& gone : roster_.reconsider(authority_.trust(), seconds_of(at.wall))) {
@@ -257,15 +254,6 @@ void Mesh::reconsider(const Moment& at) {
   if (const auto until = roster_.until()) {
     const Duration left = std::chrono::seconds(*until - seconds_of(at.wall));
     check_at_ = std::min(check_at_, at.now + std::clamp<Duration>(left, 0ns, kCheckInterval));
-  }
-}
-
-void Mesh::take_revocations(const Moment& at) {
-  std::vector<SignedRevocation> news = authority_.take_news();
-  if (news.empty()) return;
-  reconsider(at);
-  for (SignedRevocation& revocation : news) {
-    actions_.emplace_back(RevocationLearnt{std::move(revocation)});
   }
 }
 

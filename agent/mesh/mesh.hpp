@@ -2,9 +2,10 @@
 // tunnel: which peers with which inner addresses. Datagrams, files and time go in, actions and a
 // plan come out: no descriptor, clock or thread.
 //
-//   mesh.cpp        inputs, and what comes out of gossip
-//   mesh_plan.cpp   from members to peers, addresses and routes
-//   mesh_faults.cpp what is wrong, as people are told
+//   mesh.cpp              inputs, and what comes out of gossip
+//   mesh_revocations.cpp  who is told of them, and what follows from those that are learnt
+//   mesh_plan.cpp         from members to peers, addresses and routes
+//   mesh_faults.cpp       what is wrong, as people are told
 //
 // After every input the caller carries out take_actions().
 #pragma once
@@ -22,6 +23,7 @@
 #include "agent/mesh/incarnation.hpp"
 #include "agent/mesh/mesh_authority.hpp"
 #include "agent/mesh/own_record.hpp"
+#include "agent/mesh/revocation_teller.hpp"
 #include "agent/mesh/roster.hpp"
 #include "xdpmesh/addr.hpp"
 #include "xdpmesh/clock.hpp"
@@ -143,11 +145,14 @@ class Mesh {
   void take(GossipAction& action, const Moment& at);
   void on_member(const MemberChanged& change, const Moment& at);
   void on_session(const SessionBegan& session, const Moment& at);
-  void tell_revocations(const Identity& identity, const Moment& at);
   void reconsider(const Moment& at);
-  void take_revocations(const Moment& at);
   void on_outdone(std::uint64_t version, Instant now);
   void issue(const Moment& at);
+
+  // mesh_revocations.cpp
+  void tell_revocations(const Identity& identity, const Moment& at);
+  void tell_more(Instant now);
+  void take_revocations(const Moment& at);
 
   // mesh_plan.cpp
   void settle();
@@ -164,6 +169,7 @@ class Mesh {
   OwnRecord own_;
   Roster roster_;
   Gossip gossip_;
+  RevocationTeller teller_;
   RecordWishes wishes_;
   MeshPlan plan_;
   bool must_issue_ = false;

@@ -59,6 +59,11 @@ SharedStatement MeshAuthority::admit_statement(StatementKind kind, Bytes stateme
   return hold(opened.value());
 }
 
+bool MeshAuthority::knows_revocation(Bytes revocation) const {
+  const auto claimed = decode_revocation(revocation);
+  return claimed && trust_.holds(claimed.value());
+}
+
 RevocationVerdict MeshAuthority::admit_revocation(Bytes revocation) {
   auto opened = SignedRevocation::open(revocation);
   if (!opened) {

@@ -50,6 +50,7 @@ class MeshAuthority final : public Authority {
 
   [[nodiscard]] SharedRecord admit_record(Bytes record, Bytes certificates) override;
   [[nodiscard]] SharedStatement admit_statement(StatementKind kind, Bytes statement) override;
+  [[nodiscard]] bool knows_revocation(Bytes revocation) const override;
   [[nodiscard]] RevocationVerdict admit_revocation(Bytes revocation) override;
   [[nodiscard]] bool has_expired(const HeldRecord& record) const override;
   [[nodiscard]] std::uint32_t clock() const override { return static_cast<std::uint32_t>(now_); }

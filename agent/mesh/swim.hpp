@@ -92,6 +92,11 @@ struct ClockTold {
   Identity by;
   std::uint32_t clock = 0;
 };
+// A member answered a ping that SWIM itself has not sent, or not lately.
+struct OtherPingAnswered {
+  Identity by;
+  std::uint64_t number = 0;
+};
 // Someone else signs with our key: statements above ours keep coming.
 struct DuplicateIdentity {};
 // A record of ours is about that is as new as ours or newer, and not ours: issue one above it.
@@ -100,7 +105,7 @@ struct OwnRecordOutdated {
 };
 
 using SwimAction = std::variant<SendPayload, MemberChanged, TrySeed, EndpointObserved, ClockTold,
-                                DuplicateIdentity, OwnRecordOutdated>;
+                                OtherPingAnswered, DuplicateIdentity, OwnRecordOutdated>;
 
 // What was refused, and how often.
 struct SwimCounters {

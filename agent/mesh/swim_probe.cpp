@@ -15,12 +15,6 @@ constexpr std::size_t kMaxRelays = 64;
 // A sweep that has just been is not begun again for every straggler.
 constexpr Duration kSweepPause = 5s;
 
-std::uint64_t draw_number(Random& random) {
-  std::array<std::uint8_t, 8> raw;
-  random.fill(raw);
-  return std::max<std::uint64_t>(load_le64(raw.data()), 1);
-}
-
 }  // namespace
 
 void Swim::on_ping(Member& sender, const GossipSource& source, const PingMessage& message) {
@@ -34,7 +28,10 @@ void Swim::on_ping(Member& sender, const GossipSource& source, const PingMessage
 }
 
 void Swim::on_ack(Member& sender, const AckMessage& message, Instant now) {
-  if (sender.ping_number == 0 || sender.ping_number != message.number) return;
+  if (sender.ping_number == 0 || sender.ping_number != message.number) {
+    actions_.emplace_back(OtherPingAnswered{sender.identity, message.number});
+    return;
+  }
   if (message.observed.is_set()) {
     actions_.emplace_back(EndpointObserved{sender.identity, message.observed});
   }
@@ -88,7 +85,7 @@ void Swim::on_nack(const Identity& sender, std::uint64_t number) {
 
 void Swim::send_ping(Member& member, Instant now) {
   if (member.ping_number == 0 || now - member.pinged_at > kPingLife) {
-    member.ping_number = draw_number(random_);
+    member.ping_number = draw_ping_number(random_);
     member.pinged_at = now;
   }
   ByteWriter out;

@@ -119,7 +119,7 @@ RevocationOutcome TrustStore::add(const SignedRevocation& revocation) {
     return RevocationOutcome::added;
   }
   // The one that lives longest stays, so that everyone ends with the same.
-  if (held->second.revocation().life.expires >= what.life.expires) return RevocationOutcome::known;
+  if (holds(what)) return RevocationOutcome::known;
   held->second = revocation;
   return RevocationOutcome::added;
 }
@@ -149,6 +149,20 @@ std::vector<const SignedRevocation*> TrustStore::revocations() const {
   all.reserve(revocations_.size());
   for (const auto& [key, revocation] : revocations_) all.push_back(&revocation);
   return all;
+}
+
+std::vector<const SignedRevocation*> TrustStore::revocations_after(
+    const std::optional<RevokedKey>& after, std::size_t most) const {
+  std::vector<const SignedRevocation*> some;
+  auto next = after ? revocations_.upper_bound(*after) : revocations_.begin();
+  for (; next != revocations_.end() && some.size() < most; ++next) some.push_back(&next->second);
+  return some;
+}
+
+bool TrustStore::holds(const Revocation& revocation) const {
+  const auto held = revocations_.find({revocation.organisation, revocation.key});
+  return held != revocations_.end() &&
+         held->second.revocation().life.expires >= revocation.life.expires;
 }
 
 std::string TrustStore::certificate_fault(const NodeRecord& record, const CertificateChain& chain,

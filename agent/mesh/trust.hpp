@@ -53,6 +53,8 @@ enum class RevocationOutcome : std::uint8_t {
 
 inline constexpr std::size_t kMaxRevocations = 65536;
 
+using RevokedKey = std::pair<VerifyKey, VerifyKey>;  // organisation, key
+
 class TrustStore {
  public:
   // Replaces what the files say; revocations that came by add() stay while their organisation is
@@ -81,10 +83,14 @@ class TrustStore {
   // Every revocation held, for passing on; in the order of organisation and key, so that who holds
   // the same lists the same.
   [[nodiscard]] std::vector<const SignedRevocation*> revocations() const;
+  // In the same order at most `most` of those behind `after`; none: from the first on.
+  [[nodiscard]] std::vector<const SignedRevocation*> revocations_after(
+      const std::optional<RevokedKey>& after, std::size_t most) const;
+  [[nodiscard]] std::size_t revocation_count() const { return revocations_.size(); }
+  // Whether this one, or one about the same key that lives as long, is held.
+  [[nodiscard]] bool holds(const Revocation& revocation) const;
 
  private:
-  using RevokedKey = std::pair<VerifyKey, VerifyKey>;  // organisation, key
-
   [[nodiscard]] bool is_revoked(const VerifyKey& organisation, const VerifyKey& key) const {
     return revocations_.contains({organisation, key});
   }

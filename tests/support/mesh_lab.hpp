@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -144,6 +145,8 @@ class MeshLab {
   void carry_out(MeshLabNode& node) {
     for (MeshAction& action : node.mesh->take_actions()) {
       if (auto* const send = std::get_if<SendDatagram>(&action)) {
+        sent_bytes += send->bytes.size();
+        largest = std::max(largest, send->bytes.size());
         wire.push_back({now + Duration(1ms), node.endpoint, send->to, std::move(send->bytes)});
       } else if (auto* const learnt = std::get_if<RevocationLearnt>(&action)) {
         node.learnt.push_back(learnt->revocation);
@@ -191,7 +194,10 @@ class MeshLab {
   }
 
   Instant now{1'000'000'000'000};
-  Duration wall_shift = 0ns;  // of every node's wall clock
+  Duration wall_shift = 0ns;          // of every node's wall clock
+  std::uint64_t lost_in_hundred = 0;  // datagrams
+  std::size_t sent_bytes = 0;         // of payloads of UDP, by all
+  std::size_t largest = 0;            // of those
   std::vector<std::unique_ptr<MeshLabNode>> nodes;
 
  private:
@@ -212,7 +218,8 @@ class MeshLab {
       const MeshLabNode* const sender = find(datagram.from);
       MeshLabNode* const receiver = find(datagram.to);
       const bool arrives = sender != nullptr && receiver != nullptr && receiver->mesh != nullptr &&
-                           sender->side == receiver->side;
+                           sender->side == receiver->side &&
+                           (lost_in_hundred == 0 || random_below(weather, 100) >= lost_in_hundred);
       if (!arrives) continue;
       receiver->mesh->receive(datagram.bytes, datagram.from, at(*receiver));
       carry_out(*receiver);
@@ -226,6 +233,7 @@ class MeshLab {
   }
 
   std::deque<Datagram> wire;
+  SeededRandom weather{4711};
 };
 
 }  // namespace xm::test

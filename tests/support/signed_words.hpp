@@ -90,6 +90,9 @@ class SharedAuthority final : public Authority {
     ++judged;
     return words_.find_statement(kind, statement);
   }
+  bool knows_revocation(Bytes revocation) const override {
+    return revocations_ == std::string(revocation.begin(), revocation.end());
+  }
   RevocationVerdict admit_revocation(Bytes revocation) override {
     if (revocation.empty() || revocation[0] != 'r') return RevocationVerdict::refused;
     const std::string text(revocation.begin(), revocation.end());

@@ -4,24 +4,14 @@
 
 #include <algorithm>
 
-#include "agent/mesh/armour.hpp"
-#include "tests/support/mesh_lab.hpp"
+#include "tests/support/organisation_lab.hpp"
 
 namespace xm {
 namespace {
 
+using test::certificate;
 using test::MeshLab;
-
-SignedCertificate certificate(const SigningKey& organisation, const Identity& member,
-                              const Lifetime& life) {
-  Certificate wanted;
-  wanted.issuer = verify_key(organisation);
-  wanted.subject = member.key;
-  wanted.life = life;
-  auto made = SignedCertificate::sign(wanted, organisation);
-  REQUIRE(made.ok());
-  return std::move(*made);
-}
+using test::OrganisationLab;
 
 // What leads into the tunnel of a node: the mesh, and `more`.
 std::vector<Prefix> mesh_routes(std::vector<Prefix> more = {}) {
@@ -30,30 +20,6 @@ std::vector<Prefix> mesh_routes(std::vector<Prefix> more = {}) {
   std::sort(more.begin(), more.end());
   return more;
 }
-
-// A lab whose nodes trust nothing but one organisation, which has certified them all.
-struct OrganisationLab : MeshLab {
-  explicit OrganisationLab(std::size_t count, UnixSeconds life = kDay)
-      : MeshLab(count), random(9), organisation(generate_signing_key(random)) {
-    for (const auto& node : nodes) {
-      node->files.organisations.push_back({"acme", trust_text({{.kind = KeyKind::organisation,
-                                                                .key = verify_key(organisation),
-                                                                .label = "acme",
-                                                                .grants = Grants::everything()}})});
-      node->chain = CertificateChain{
-          certificate(organisation, node->identity, {seconds() - 60, seconds() + life}), {}};
-    }
-  }
-  void revoke(std::size_t where, std::size_t whom) {
-    auto made = SignedRevocation::sign(nodes[whom]->identity.key, seconds(), organisation);
-    REQUIRE(made.ok());
-    nodes[where]->files.revocations.push_back({"gone", armour("revocation", made.value().bytes())});
-    reload(where);
-  }
-
-  test::SeededRandom random;
-  SigningKey organisation;
-};
 
 }  // namespace
 
@@ -167,40 +133,6 @@ TEST_CASE("an organisation's members find each other by an address alone") {
   }
   lab.pass(20s);
   CHECK(lab.pairs() == 6);
-}
-
-TEST_CASE("a revocation goes round, is to be kept, and puts its node out everywhere") {
-  OrganisationLab lab(5);
-  lab.start_all();
-  lab.pass(30s);
-  REQUIRE(lab.pairs() == 20);
-  lab.revoke(1, 4);
-  CHECK(lab[1].peer(lab[4]) == nullptr);
-  lab.pass(5s);
-  for (std::size_t i = 0; i < 4; ++i) {
-    CAPTURE(i);
-    CHECK(lab[i].peer(lab[4]) == nullptr);
-    CHECK(lab[i].member(lab[4]) == nullptr);
-    CHECK(lab[i].learnt.size() == (i == 1 ? 0U : 1U));
-  }
-  lab.pass(120s);
-  CHECK(lab[0].peer(lab[4]) == nullptr);
-}
-
-TEST_CASE("what was revoked while a network was parted is told as soon as it meets") {
-  OrganisationLab lab(4);
-  lab.start_all();
-  lab.pass(30s);
-  lab[2].side = lab[3].side = 1;
-  lab.pass(240s);
-  lab.revoke(0, 3);
-  lab.pass(10s);
-  CHECK(lab[2].peer(lab[3]) != nullptr);  // it could not know
-  lab[2].side = lab[3].side = 0;
-  for (int i = 0; i < 600 && lab[2].peer(lab[0]) == nullptr; ++i) lab.pass(100ms);
-  REQUIRE(lab[2].peer(lab[0]) != nullptr);
-  lab.pass(100ms);
-  CHECK(lab[2].peer(lab[3]) == nullptr);
 }
 
 TEST_CASE("a certificate that ends ends the membership") {

@@ -219,6 +219,27 @@ TEST_CASE("swim: what is malformed or comes from nobody is counted, and nothing 
   CHECK(lab.sent.empty());
 }
 
+TEST_CASE("swim: a known revocation costs no verification, however many tell it") {
+  SwimOptions options;
+  options.verifications_per_second = 20;
+  Lab lab(3, options);
+  const std::vector<std::uint8_t> revocation{'r', 1, 2, 3};
+  for (int i = 0; i < 50; ++i) lab.say(1, RevocationMessage{revocation});
+  CHECK(lab.swim.counters().over_budget == 0);
+  for (int i = 0; i < 50; ++i) lab.say(1, RevocationMessage{std::vector<std::uint8_t>{'x'}});
+  CHECK(lab.swim.counters().over_budget > 0);
+}
+
+TEST_CASE("swim: an ack of a ping that is not its own is told, and is no answer to its own") {
+  Lab lab(2);
+  lab.answering = false;
+  lab.say(0, AckMessage{77, Endpoint::parse("192.0.2.9:9").value(), 0});
+  lab.collect();
+  CHECK(lab.events_of<OtherPingAnswered>() == 1);
+  CHECK(lab.events_of<EndpointObserved>() == 0);
+  CHECK(lab.swim.members().find(lab.member(0))->answered_at.is_never());
+}
+
 TEST_CASE("swim: a fresh revocation is passed on, a known one is not") {
   Lab lab(5);
   const std::vector<std::uint8_t> revocation{'r', 1, 2, 3};
