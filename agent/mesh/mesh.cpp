@@ -247,8 +247,9 @@ void Mesh::on_session(const SessionBegan& session, const Moment& at) {
 
 // Trust has changed, or time has passed: who is no member any more is out.
 void Mesh::reconsider(const Moment& at) {
-  for (const Identity& gone : roster_.reconsider(authority_.trust(), seconds_of(at.wall))) {
-    gossip_.remove(gone, at.now);
+  for (const Standing& gone : roster_.reconsider(authority_.trust(), seconds_of(at.wall))) {
+    tell_reason(gone, at.now);
+    gossip_.remove(gone.record.identity, at.now);
   }
   must_settle_ = true;
   if (const auto until = roster_.until()) {

@@ -152,6 +152,7 @@ class Mesh {
   // mesh_revocations.cpp
   void tell_revocations(const Identity& identity, const Moment& at);
   void tell_more(Instant now);
+  void tell_reason(const Standing& gone, Instant now);
   void take_revocations(const Moment& at);
 
   // mesh_plan.cpp

@@ -36,7 +36,8 @@ std::vector<std::string> Mesh::faults() const {
   }
   if (!record_fault_.empty())
     faults.push_back("this node's record is not renewed: " + record_fault_);
-  if (const std::string fault = own_.certificate_fault(authority_.time()); !fault.empty()) {
+  if (const std::string fault = own_.certificate_fault(authority_.trust(), authority_.time());
+      !fault.empty()) {
     faults.push_back(fault);
   }
   if (!authority_.fault().empty()) faults.push_back(authority_.fault());

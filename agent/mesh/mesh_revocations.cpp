@@ -40,6 +40,15 @@ void Mesh::tell_more(Instant now) {
   }
 }
 
+// The last word to whom its organisation has revoked: nobody talks to it any more, and it could not
+// say why it is alone.
+void Mesh::tell_reason(const Standing& gone, Instant now) {
+  const Identity& identity = gone.record.identity;
+  if (!gone.chain || !gossip_.has_session(identity)) return;
+  const SignedRevocation* const why = authority_.trust().revocation_of(*gone.chain);
+  if (why != nullptr) gossip_.tell_revocations(identity, {why->bytes()}, 0, now);
+}
+
 void Mesh::take_revocations(const Moment& at) {
   std::vector<SignedRevocation> news = authority_.take_news();
   if (news.empty()) return;

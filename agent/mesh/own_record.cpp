@@ -68,13 +68,28 @@ Result<SharedRecord> OwnRecord::issue(const RecordWishes& wishes, UnixSeconds no
   return held_;
 }
 
-std::string OwnRecord::certificate_fault(UnixSeconds now) const {
+std::string OwnRecord::certificate_fault(const TrustStore& trust, UnixSeconds now) const {
   if (!chain_) return {};
   const Identity self = Identity::of(key_);
   const std::string remedy = ": ask its organisation for a new one (xdp-mesh org sign " +
                              self.to_string() + ") and take it in here (xdp-mesh trust FILE)";
+  const std::string no_member = "this node's certificate makes it no member: ";
+  const SignedRevocation* const revocation = trust.revocation_of(*chain_);
+  if (revocation != nullptr && chain_->member.certificate().subject == self.key) {
+    const std::string organisation =
+        key_text(KeyKind::organisation, revocation->revocation().organisation);
+    if (revocation->revocation().key == self.key) {
+      return no_member + "its organisation, " + organisation + ", revoked this node's key, " +
+             self.to_string() +
+             ", for good: to come back, it needs another identity (move node.key and "
+             "node.certificate away, then xdp-mesh keygen), signed anew (xdp-mesh org sign)";
+    }
+    return no_member + "its organisation, " + organisation +
+           ", revoked the delegate who signed it, " +
+           key_text(KeyKind::delegate, revocation->revocation().key) + remedy;
+  }
   const std::string fault = chain_fault_in_full(*chain_, self, mesh_, now);
-  if (!fault.empty()) return "this node's certificate makes it no member: " + fault + remedy;
+  if (!fault.empty()) return no_member + fault + remedy;
   const UnixSeconds left = chain_->expires() - now;
   if (left >= std::min(kEndIsNear, chain_->member.certificate().life.length() / 10)) return {};
   return "this node's certificate expires in " + span_text(left) + remedy;

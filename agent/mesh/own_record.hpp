@@ -11,6 +11,7 @@
 #include "agent/mesh/certificate.hpp"
 #include "agent/mesh/incarnation.hpp"
 #include "agent/mesh/record.hpp"
+#include "agent/mesh/trust.hpp"
 
 namespace xm {
 
@@ -50,9 +51,10 @@ class OwnRecord {
   }
   [[nodiscard]] UnixSeconds due() const { return life_.issued + life_.length() / 3; }
 
-  // Why the organisation's word for this node counts nowhere at `now`, or that it soon will not,
-  // and what to do about it: a sentence for people. Empty when all is well, or there is none.
-  [[nodiscard]] std::string certificate_fault(UnixSeconds now) const;
+  // Why the organisation's word for this node counts nowhere at `now`, as far as is known here, or
+  // that it soon will not, and what to do about it: a sentence for people. Empty when all is well,
+  // or there is none.
+  [[nodiscard]] std::string certificate_fault(const TrustStore& trust, UnixSeconds now) const;
 
  private:
   const std::string mesh_;

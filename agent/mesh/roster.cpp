@@ -41,14 +41,19 @@ void Roster::remove(const Identity& identity) {
   members_.erase(identity);
 }
 
-std::vector<Identity> Roster::reconsider(const TrustStore& trust, UnixSeconds now) {
-  std::vector<Identity> gone;
-  for (auto& [identity, standing] : members_) {
+std::vector<Standing> Roster::reconsider(const TrustStore& trust, UnixSeconds now) {
+  std::vector<Standing> gone;
+  for (auto at = members_.begin(); at != members_.end();) {
+    Standing& standing = at->second;
     standing.decision =
         trust.decide(standing.record, standing.chain ? &*standing.chain : nullptr, now);
-    if (!standing.decision.member) gone.push_back(identity);
+    if (standing.decision.member) {
+      ++at;
+    } else {
+      gone.push_back(std::move(standing));
+      at = members_.erase(at);
+    }
   }
-  for (const Identity& identity : gone) remove(identity);
   return gone;
 }
 

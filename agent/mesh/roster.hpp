@@ -38,8 +38,8 @@ class Roster {
   // it is not kept.
   bool take(const HeldRecord& record, const TrustStore& trust, UnixSeconds now);
   void remove(const Identity& identity);
-  // Decides about everyone anew: who is no member any more, and is no longer here.
-  [[nodiscard]] std::vector<Identity> reconsider(const TrustStore& trust, UnixSeconds now);
+  // Decides about everyone anew: who is no member any more, and is no longer here; as it stood.
+  [[nodiscard]] std::vector<Standing> reconsider(const TrustStore& trust, UnixSeconds now);
   // When the first decision that rests on a certificate ends; nothing when none does.
   [[nodiscard]] std::optional<UnixSeconds> until() const;
 

@@ -159,6 +159,15 @@ std::vector<const SignedRevocation*> TrustStore::revocations_after(
   return some;
 }
 
+const SignedRevocation* TrustStore::revocation_of(const CertificateChain& chain) const {
+  const Certificate& member = chain.member.certificate();
+  for (const VerifyKey& key : {member.subject, member.issuer}) {
+    const auto found = revocations_.find({chain.organisation(), key});
+    if (found != revocations_.end()) return &found->second;
+  }
+  return nullptr;
+}
+
 bool TrustStore::holds(const Revocation& revocation) const {
   const auto held = revocations_.find({revocation.organisation, revocation.key});
   return held != revocations_.end() &&
@@ -173,9 +182,10 @@ std::string TrustStore::certificate_fault(const NodeRecord& record, const Certif
            key_text(KeyKind::organisation, organisation);
   }
   if (!revocations_readable_) return "a revocation cannot be read, so no certificate counts";
-  if (is_revoked(organisation, record.identity.key)) return "its organisation revoked it";
-  if (is_revoked(organisation, chain.member.certificate().issuer)) {
-    return "its organisation revoked the delegate who signed it";
+  if (const SignedRevocation* const revocation = revocation_of(chain)) {
+    return revocation->revocation().key == chain.member.certificate().subject
+               ? "its organisation revoked it"
+               : "its organisation revoked the delegate who signed it";
   }
   return chain_fault(chain, record.identity, record.mesh, now);
 }

@@ -87,13 +87,13 @@ class TrustStore {
   [[nodiscard]] std::vector<const SignedRevocation*> revocations_after(
       const std::optional<RevokedKey>& after, std::size_t most) const;
   [[nodiscard]] std::size_t revocation_count() const { return revocations_.size(); }
+  // What of those makes the chain void: the word against its member, or else the one against the
+  // delegate who signed it. Null: nothing does. Lent until they change.
+  [[nodiscard]] const SignedRevocation* revocation_of(const CertificateChain& chain) const;
   // Whether this one, or one about the same key that lives as long, is held.
   [[nodiscard]] bool holds(const Revocation& revocation) const;
 
  private:
-  [[nodiscard]] bool is_revoked(const VerifyKey& organisation, const VerifyKey& key) const {
-    return revocations_.contains({organisation, key});
-  }
   [[nodiscard]] std::string certificate_fault(const NodeRecord& record,
                                               const CertificateChain& chain, UnixSeconds now) const;
   void load_trust(KeyKind kind, const std::vector<NamedText>& files,

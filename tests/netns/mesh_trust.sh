@@ -169,6 +169,8 @@ part 6
 "$UNDER_TEST" org revoke "${ID[7]}" --dir "$TMP/org" --out "$TMP/gone"
 "$UNDER_TEST" trust "$TMP/gone" --dir "$TMP/5" >/dev/null
 measured "a revocation: the member is gone on every connected node" 10 all_without 7 5 8
+check "which says so itself, and what to do" wait_for "$SOON" \
+  finds 7 '[.faults[] | select(contains("revoked this node") and contains("keygen"))] | length' 1
 sleep 8 # until nobody repeats it any more
 heal
 measured "and on the one that was parted" "$SOON" is_gone 6 7

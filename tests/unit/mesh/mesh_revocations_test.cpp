@@ -6,6 +6,7 @@
 namespace xm {
 namespace {
 
+using test::certificate;
 using test::OrganisationLab;
 
 std::size_t held(const test::MeshLabNode& node) {
@@ -30,6 +31,65 @@ TEST_CASE("a revocation goes round, is to be kept, and puts its node out everywh
   }
   lab.pass(120s);
   CHECK(lab[0].peer(lab[4]) == nullptr);
+}
+
+TEST_CASE("who is revoked while it is a member hears it, and says so with what to do") {
+  OrganisationLab lab(3);
+  lab.start_all();
+  lab.pass(30s);
+  REQUIRE(lab.pairs() == 6);
+  CHECK_FALSE(lab[2].has_fault("certificate"));
+  lab.revoke(0, 2);
+  lab.pass(5s);
+  CHECK(lab[2].has_fault("this node's certificate makes it no member: its organisation, xo1"));
+  CHECK(lab[2].has_fault("revoked this node's key, " + lab[2].identity.to_string()));
+  CHECK(lab[2].has_fault("xdp-mesh keygen"));
+  CHECK(lab[2].learnt.size() == 1);  // told by two, kept once
+  CHECK_FALSE(lab[1].has_fault("certificate"));
+}
+
+TEST_CASE("who finds its own revocation on its disk says so, with a new certificate too") {
+  OrganisationLab lab(2);
+  lab.start_all();
+  lab.revoke(1, 1);
+  CHECK(lab[1].has_fault("revoked this node's key"));
+  CHECK_FALSE(lab[0].has_fault("revoked"));
+  lab[1].chain = CertificateChain{
+      certificate(lab.organisation, lab[1].identity, {lab.seconds(), lab.seconds() + 90 * kDay}),
+      {}};
+  lab.reload(1);
+  CHECK(lab[1].has_fault("revoked this node's key"));
+  lab[1].chain.reset();
+  lab.reload(1);
+  CHECK_FALSE(lab[1].has_fault("revoked"));
+}
+
+TEST_CASE("whose delegate is revoked says so, and asks for a new certificate") {
+  OrganisationLab lab(2);
+  const SigningKey delegate = generate_signing_key(lab.random);
+  Certificate wanted;
+  wanted.kind = CertificateKind::delegate;
+  wanted.issuer = verify_key(lab.organisation);
+  wanted.subject = verify_key(delegate);
+  wanted.grants = Grants::everything();
+  wanted.life = {lab.seconds() - 60, lab.seconds() + 300 * kDay};
+  auto chained = SignedCertificate::sign(wanted, lab.organisation);
+  REQUIRE(chained.ok());
+  lab[1].chain = CertificateChain{
+      certificate(delegate, lab[1].identity, {lab.seconds() - 60, lab.seconds() + 90 * kDay}),
+      std::move(*chained)};
+  lab.start_all();
+  lab.pass(30s);
+  REQUIRE(lab.pairs() == 2);
+  CHECK_FALSE(lab[1].has_fault("certificate"));
+  lab.revoke_key(0, verify_key(delegate));
+  lab.reload(0);
+  lab.pass(5s);
+  CHECK(lab[0].peer(lab[1]) == nullptr);
+  CHECK(lab[1].has_fault("revoked the delegate who signed it, " +
+                         key_text(KeyKind::delegate, verify_key(delegate))));
+  CHECK(lab[1].has_fault("xdp-mesh org sign " + lab[1].identity.to_string()));
+  CHECK_FALSE(lab[1].has_fault("keygen"));
 }
 
 TEST_CASE("what was revoked while a network was parted is told as soon as it meets") {
