@@ -221,14 +221,20 @@ void Mesh::on_member(const MemberChanged& change, const Moment& at) {
   must_plan_ = true;
   const bool is_away = change.change == MemberChange::forgotten ||
                        change.change == MemberChange::dead || change.change == MemberChange::left;
-  if (is_away) teller_.forget(change.identity);
+  if (is_away) {
+    away_.insert(change.identity);
+    teller_.forget(change.identity);
+  }
   if (change.change == MemberChange::forgotten) {
+    away_.erase(change.identity);
     roster_.remove(change.identity);
     skews_.erase(change.identity);
     must_settle_ = true;
     return;
   }
-  if (change.change == MemberChange::alive) tell_revocations(change.identity, at);
+  // A suspect that clears itself was not away.
+  const bool is_back = change.change == MemberChange::alive && away_.erase(change.identity) > 0;
+  if (is_back) tell_revocations(change.identity, at);
   if (change.change != MemberChange::joined && change.change != MemberChange::record) return;
   const Member* const member = gossip_.swim().members().find(change.identity);
   if (member == nullptr) return;

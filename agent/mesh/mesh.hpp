@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <variant>
@@ -184,6 +185,7 @@ class Mesh {
   std::string record_fault_;
   Instant duplicate_at_;
   std::map<Identity, std::int64_t> skews_;
+  std::set<Identity> away_;  // members that are dead, or have left
   Instant now_;
   std::vector<MeshAction> actions_;
 };

@@ -244,13 +244,22 @@ void Swim::change_state(Member& member, MemberState state, Instant now) {
 }
 
 bool Swim::spend_verification(Instant now) {
-  const Duration cost(1'000'000'000 / options_.verifications_per_second);
-  const Instant paid = std::max(verifications_paid_until_, now - kVerificationBurst) + cost;
+  return spend(verifications_paid_until_, options_.verifications_per_second, now);
+}
+
+// Who floods us with other signatures must not keep its own revocation from being looked at.
+bool Swim::spend_revocation(Instant now) {
+  return spend(revocations_paid_until_, options_.revocations_per_second, now);
+}
+
+bool Swim::spend(Instant& paid_until, std::int64_t per_second, Instant now) {
+  const Duration cost(1'000'000'000 / per_second);
+  const Instant paid = std::max(paid_until, now - kVerificationBurst) + cost;
   if (paid > now) {
     ++counters_.over_budget;
     return false;
   }
-  verifications_paid_until_ = paid;
+  paid_until = paid;
   return true;
 }
 

@@ -48,8 +48,10 @@ struct SwimOptions {
   Duration sweep_interval = 20ms;  // 50 a second
   Duration table_interval = 20ms;  // between the pages that a joiner asks for
   std::size_t max_members = 10'000;
-  std::int64_t verifications_per_second = 2'000;  // signatures checked, for all senders together
-  bool lifeguard = true;                          // off only to compare with
+  // Signatures checked, for all senders together; those of revocations apart.
+  std::int64_t verifications_per_second = 2'000;
+  std::int64_t revocations_per_second = 1'000;
+  bool lifeguard = true;  // off only to compare with
 };
 
 // Where a payload came from, and whether that address has echoed a challenge of ours.
@@ -207,6 +209,8 @@ class Swim {
   void change_state(Member& member, MemberState state, Instant now);
   // Whether one more signature may be checked now.
   [[nodiscard]] bool spend_verification(Instant now);
+  [[nodiscard]] bool spend_revocation(Instant now);
+  [[nodiscard]] bool spend(Instant& paid_until, std::int64_t per_second, Instant now);
 
   // swim_probe.cpp
   void on_ping(Member& sender, const GossipSource& source, const PingMessage& message);
@@ -284,6 +288,7 @@ class Swim {
   Instant refute_at_ = kFarFuture;  // accused, and not answered yet
   Instant refute_not_before_;
   Instant verifications_paid_until_;
+  Instant revocations_paid_until_;
   Instant pages_paid_until_;
   Instant want_again_at_;
   Instant foreign_since_;

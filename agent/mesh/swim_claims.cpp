@@ -214,7 +214,7 @@ void Swim::on_record(const RecordMessage& message, Instant now) {
 
 void Swim::on_revocation(const RevocationMessage& message, Instant now) {
   // Several may tell us the same list.
-  if (authority_.knows_revocation(message.revocation) || !spend_verification(now)) return;
+  if (authority_.knows_revocation(message.revocation) || !spend_revocation(now)) return;
   if (authority_.admit_revocation(message.revocation) == RevocationVerdict::fresh) {
     spread_revocation(message.revocation, now);
   }

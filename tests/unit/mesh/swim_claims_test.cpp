@@ -171,5 +171,18 @@ TEST_CASE("swim: no more signatures are looked at than the budget allows") {
   CHECK(lab.swim.counters().over_budget >= 9'799);
 }
 
+TEST_CASE("swim: who exhausts the budget keeps no revocation away") {
+  Lab lab(3);
+  auto forged = lab.alive(1, 5)->bytes;
+  for (std::uint64_t i = 0; i < 1'000; ++i) {
+    store_le64(forged.data() + forged.size() - 8, i);
+    lab.say(0, StatementMessage{StatementKind::alive, forged});
+  }
+  REQUIRE(lab.swim.counters().over_budget > 0);
+  lab.say(1, RevocationMessage{std::vector<std::uint8_t>{'r', 'x'}});
+  lab.pass(1s);
+  CHECK(lab.sent_of<RevocationMessage>().size() > 0);  // it was admitted, and goes round
+}
+
 }  // namespace
 }  // namespace xm

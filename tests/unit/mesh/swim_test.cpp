@@ -221,7 +221,7 @@ TEST_CASE("swim: what is malformed or comes from nobody is counted, and nothing 
 
 TEST_CASE("swim: a known revocation costs no verification, however many tell it") {
   SwimOptions options;
-  options.verifications_per_second = 20;
+  options.revocations_per_second = 20;
   Lab lab(3, options);
   const std::vector<std::uint8_t> revocation{'r', 1, 2, 3};
   for (int i = 0; i < 50; ++i) lab.say(1, RevocationMessage{revocation});
