@@ -262,6 +262,8 @@ void NodeMesh::follow_plan(const Moment& at) {
     if (mesh_->gossip().has_session(added)) on_session({added}, at);
     if (setup_.config.eager_sessions) mesh_->want_session(added, at);
   }
+  // Whose key no member has any more.
+  for (std::size_t peer = 0; peer < names_->peers().size(); ++peer) place_peer(peer, at);
   hosts_.note(at.now);
   endpoints_.set_inside(mesh_->roster().inside());
   set_network(at.now);

@@ -95,6 +95,7 @@ class NodeMesh final : public MeshSide {
   [[nodiscard]] bool is_up(const SoughtSeed& sought) const;
   void contact_seed(std::size_t index, const Moment& at);
   void contact_next_seed(const Moment& at);
+  void place_peer(std::size_t index, const Moment& at);
   // False: it is not trusted any more.
   bool contact_remembered(const MemberPlace& place, const Moment& at);
 

@@ -44,7 +44,7 @@ void MeshNames::set(const MeshConfig& config, Instant now) {
 }
 
 // As a newcomer, or as one whose place may have changed.
-MeshNames::SoughtPeer MeshNames::sought(const StaticPeer& peer) const {
+SoughtPeer MeshNames::sought(const StaticPeer& peer) const {
   for (const SoughtPeer& old : peers_) {
     if (old.peer.public_key != peer.public_key) continue;
     return {peer, {}, {}, false, old.has_moved || old.peer.endpoint != peer.endpoint};
@@ -129,7 +129,6 @@ MeshNames::News MeshNames::take(Instant now) {
         if (const auto found = all_endpoints(result); !found.empty()) {
           peers_.at(index).endpoint = found.front();
           news.peers.push_back(index);
-          if (std::exchange(peers_[index].has_moved, false)) news.moved_peers.push_back(index);
         }
         break;
     }

@@ -31,6 +31,15 @@ struct SoughtSeed {
   bool is_due = false;  // to be looked up with the next round
 };
 
+// A static peer, and where it was found.
+struct SoughtPeer {
+  StaticPeer peer;
+  Endpoint endpoint;  // the first address; may be unset
+  std::string fault;
+  bool is_due = false;
+  bool has_moved = false;  // another place is configured, where the peer has not been put yet
+};
+
 // Thread: the control thread.
 class MeshNames {
  public:
@@ -52,7 +61,6 @@ class MeshNames {
     std::vector<std::size_t> seeds;  // indices
     bool servers = false;
     std::vector<std::size_t> peers;
-    std::vector<std::size_t> moved_peers;  // of those, whose configured endpoint is another now
   };
   [[nodiscard]] News take(Instant now);
   void on_timers(Instant now);
@@ -61,8 +69,10 @@ class MeshNames {
   [[nodiscard]] const std::vector<SoughtSeed>& seeds() const { return seeds_; }
   // The STUN servers, every address of each.
   [[nodiscard]] std::vector<Endpoint> servers() const;
-  // Of the static peer with this index: its first address, or not set.
-  [[nodiscard]] Endpoint peer(std::size_t index) const { return peers_.at(index).endpoint; }
+  [[nodiscard]] const std::vector<SoughtPeer>& peers() const { return peers_; }
+  // The static peer with this index has been put where it was found. It may not have been at once:
+  // while a member has its key.
+  void placed(std::size_t index) { peers_.at(index).has_moved = false; }
   // What could not be found, each a sentence.
   [[nodiscard]] std::vector<std::string> faults() const;
 
@@ -73,14 +83,6 @@ class MeshNames {
     std::vector<Endpoint> endpoints;
     std::string fault;
     bool is_due = false;
-  };
-
-  struct SoughtPeer {
-    StaticPeer peer;
-    Endpoint endpoint;  // the first address
-    std::string fault;
-    bool is_due = false;
-    bool has_moved = false;  // another place is configured, which has not been found yet
   };
 
   explicit MeshNames(std::unique_ptr<NameLookup> lookup) : lookup_(std::move(lookup)) {}

@@ -13,24 +13,27 @@ void NodeMesh::read_names(const Moment& at) {
     if (!is_up(names_->seeds()[seed])) contact_seed(seed, at);
   }
   if (news.servers) endpoints_.set_servers(names_->servers(), at.now);
-  for (const std::size_t index : news.peers) {
-    const Endpoint found = names_->peer(index);
-    InterfaceChange change;
-    change.peers.emplace_back();
-    change.peers.back().public_key = setup_.config.peers.at(index).public_key;
-    change.peers.back().update_only = true;
-    const auto id = engine_.find_id(change.peers.back().public_key);
-    if (!id || peers_.identity_of(*id)) continue;  // a member is found by gossip
-    const bool has_moved = std::find(news.moved_peers.begin(), news.moved_peers.end(), index) !=
-                           news.moved_peers.end();
-    if (engine_.route(*id).is_set() && !has_moved) continue;  // it may have roamed since
-    change.peers.back().endpoint = found;
-    if (Status applied = engine_.apply(std::move(change), at); !applied) {
-      log::error("mesh: " + applied.error().what);
-    }
-  }
+  for (const std::size_t peer : news.peers) place_peer(peer, at);
   send_requests(at);
   carry_out(at);
+}
+
+// Where its name was found, unless it is somewhere already and the configuration has not changed.
+void NodeMesh::place_peer(std::size_t index, const Moment& at) {
+  const SoughtPeer& sought = names_->peers().at(index);
+  if (!sought.endpoint.is_set()) return;
+  const auto id = engine_.find_id(sought.peer.public_key);
+  if (!id || peers_.identity_of(*id)) return;                    // a member is found by gossip
+  if (engine_.route(*id).is_set() && !sought.has_moved) return;  // it may have roamed since
+  InterfaceChange change;
+  change.peers.emplace_back();
+  change.peers.back().public_key = sought.peer.public_key;
+  change.peers.back().update_only = true;
+  change.peers.back().endpoint = sought.endpoint;
+  if (Status applied = engine_.apply(std::move(change), at); !applied) {
+    log::error("mesh: " + applied.error().what);
+  }
+  names_->placed(index);
 }
 
 bool NodeMesh::is_up(const SoughtSeed& sought) const {

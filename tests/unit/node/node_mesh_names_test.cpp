@@ -153,6 +153,30 @@ TEST_CASE("mesh names: an address that is no name is not asked for again soon") 
   CHECK(lab.names->next_deadline() == kStart + 300s);
 }
 
+TEST_CASE("mesh names: a static peer whose place is another has moved until it is put there") {
+  Lab lab;
+  lab.knows("old.example", "192.0.2.1");
+  lab.knows("new.example", "192.0.2.2");
+  lab.config.peers.emplace_back().endpoint = HostPort{"old.example", 51820};
+  lab.names->set(lab.config, kStart);
+  lab.answers(1, kStart);
+  CHECK_FALSE(lab.names->peers()[0].has_moved);
+  lab.config.peers[0].endpoint = HostPort{"new.example", 51820};
+  lab.names->set(lab.config, kStart);
+  lab.answers(1, kStart);
+  CHECK(lab.names->peers()[0].endpoint.to_string() == "192.0.2.2:51820");
+  CHECK(lab.names->peers()[0].has_moved);
+  lab.names->set(lab.config, kStart + 1s);
+  lab.answers(1, kStart + 1s);
+  lab.names->on_timers(kStart + 301s);
+  lab.answers(1, kStart + 301s);
+  CHECK(lab.names->peers()[0].has_moved);
+  lab.names->placed(0);
+  lab.names->set(lab.config, kStart + 302s);
+  lab.answers(1, kStart + 302s);
+  CHECK_FALSE(lab.names->peers()[0].has_moved);
+}
+
 TEST_CASE("mesh names: a resolver that has not answered is not asked once more") {
   Lab lab;
   lab.world->set_held(true);

@@ -231,6 +231,37 @@ TEST_CASE("node of a mesh: a static peer whose endpoint becomes a name goes wher
   CHECK(peer_of(two.a, key).endpoint.port == 4000);
 }
 
+TEST_CASE(
+    "node of a mesh: a static peer goes where its new name leads when a member frees its key") {
+  Two two;
+  const PublicKey key = key_of(two.b);
+  const auto look_up = [&] {
+    pollfd names{two.a.mesh->names_fd(), POLLIN, 0};
+    REQUIRE(poll(&names, 1, 5'000) == 1);
+    two.a.mesh->read_names(two.a.path.at());
+  };
+  two.a.configure(with_peer(key, "endpoint = \"localhost:4000\"\n"));
+  two.a.start();
+  look_up();
+  REQUIRE(peer_of(two.a, key).endpoint.port == 4000);
+  two.b.start();
+  two.pass(5s);
+  REQUIRE(peer_of(two.a, key).endpoint.to_string() == "192.0.2.2:51820");
+  two.a.configure(with_peer(key, "endpoint = \"localhost:5000\"\n"));
+  two.pass(1s);
+  look_up();
+  CHECK(peer_of(two.a, key).endpoint.to_string() == "192.0.2.2:51820");
+  // Another reload that leaves the name as it is forgets it neither.
+  two.a.configure(with_peer(key, "endpoint = \"localhost:5000\"\nkeepalive_seconds = 7\n"));
+  two.pass(1s);
+  look_up();
+  two.nodes = {&two.a};  // the other says nothing, by which it would be found where it is
+  REQUIRE(two.a.keys.remove_trust(KeyKind::node, two.b.identity.key));
+  two.pass(1s);
+  CHECK(peer_of(two.a, key).persistent_keepalive == 7);
+  CHECK(peer_of(two.a, key).endpoint.port == 5000);
+}
+
 TEST_CASE("node of a mesh: an inner address that a static peer gives up is the other's") {
   Two two;
   PublicKey first;
