@@ -193,9 +193,8 @@ void NodeMesh::carry_out(const Moment& at) {
 void NodeMesh::tend_keepalives(const Moment& at) {
   keepalives_at_ = at.now + kKeepaliveInterval;
   paths_.set_nat(endpoints_, at.now);
-  const bool is_translated = endpoints_.is_translated();
   for (const Identity& member : peers_.all()) {
-    const bool wants = is_translated && paths_.wants_keepalive(member);
+    const bool wants = paths_.wants_keepalive(member);
     peers_.set_keepalive(member, wants ? setup_.config.keepalive_seconds : std::uint16_t{0}, at);
   }
 }

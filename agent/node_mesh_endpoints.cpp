@@ -102,12 +102,10 @@ NatMapping MeshEndpoints::mapping(IpAddress::Family family) const {
   return !sees_another && translated == false ? NatMapping::none : NatMapping::unknown;
 }
 
-bool MeshEndpoints::is_translated() const {
-  return std::any_of(kFamilies.begin(), kFamilies.end(), [this](IpAddress::Family family) {
-    const NatMapping known = stun_.mapping(family);
-    if (known != NatMapping::unknown) return known != NatMapping::none;
-    return !stun_.mapped(family).empty() || candidates_.is_translated(family).value_or(false);
-  });
+bool MeshEndpoints::is_translated(IpAddress::Family family) const {
+  const NatMapping known = stun_.mapping(family);
+  if (known != NatMapping::unknown) return known != NatMapping::none;
+  return !stun_.mapped(family).empty() || candidates_.is_translated(family).value_or(false);
 }
 
 }  // namespace xm

@@ -51,7 +51,7 @@ class MeshEndpoints {
   // For the record, the best first.
   [[nodiscard]] const std::vector<Endpoint>& list() const { return list_; }
   // A NAT keeps a mapping for us, which silence would end: by a server's word, or two members'.
-  [[nodiscard]] bool is_translated() const;
+  [[nodiscard]] bool is_translated(IpAddress::Family family) const;
   // As far as servers know, else as members say; unknown: nobody has said.
   [[nodiscard]] NatMapping mapping(IpAddress::Family family) const;
   [[nodiscard]] const StunClient& stun() const { return stun_; }

@@ -58,11 +58,13 @@ void MeshPaths::network_changed(Instant now) {
 }
 
 void MeshPaths::set_nat(const MeshEndpoints& endpoints, Instant now) {
+  bool is_translated = false;
   for (const IpAddress::Family family : {IpAddress::Family::v4, IpAddress::Family::v6}) {
-    finder_.set_nat(family, endpoints.mapping(family));
+    const bool is_family_translated = endpoints.is_translated(family);
+    finder_.set_nat(family, is_family_translated ? endpoints.mapping(family) : NatMapping::none);
+    is_translated = is_translated || is_family_translated;
   }
   finder_.set_on_link(endpoints.on_link());
-  const bool is_translated = endpoints.is_translated();
   if (is_translated == is_translated_) return;
   is_translated_ = is_translated;
   for (const auto& [member, place] : places_) {

@@ -36,9 +36,10 @@ std::optional<std::int64_t> parse_utc(const std::string& text) {
 std::string take_prefixes(const char* option, const std::vector<std::string>& texts,
                           std::vector<Prefix>& out) {
   for (const std::string& text : texts) {
-    const auto prefix = Prefix::parse(text);
+    const auto prefix = Prefix::parse_exact(text);
     if (!prefix) {
-      return std::string(option) + ": expected an address or a prefix, got '" + text + "'";
+      return std::string(option) + ": expected an address, or a prefix without host bits, got '" +
+             text + "'";
     }
     out.push_back(*prefix);
   }

@@ -29,8 +29,8 @@ std::string take_line(const TextLine& line, TrustEntry& entry) {
     entry.grants.names.push_back(value);
     return {};
   }
-  const auto prefix = Prefix::parse(value);
-  if (!prefix) return "expected an address or a prefix as in 192.168.4.0/24";
+  const auto prefix = Prefix::parse_exact(value);
+  if (!prefix) return "expected an address, or a prefix without host bits as in 192.168.4.0/24";
   (line.keyword == "subnet" ? entry.grants.subnets : entry.grants.addresses).push_back(*prefix);
   return {};
 }

@@ -93,13 +93,10 @@ struct AnyPrefix {
   static constexpr std::string_view kExpected = "prefixes";
   static std::optional<Prefix> parse(const std::string& given) { return Prefix::parse(given); }
 };
-// Without host bits in its text: "10.0.0.1/8" is a slip of the pen.
 struct ExactPrefix {
   static constexpr std::string_view kExpected = "prefixes without host bits";
   static std::optional<Prefix> parse(const std::string& given) {
-    const auto prefix = Prefix::parse(given);
-    const auto address = IpAddress::parse(given.substr(0, given.find('/')));
-    return prefix && prefix->address == *address ? prefix : std::nullopt;
+    return Prefix::parse_exact(given);
   }
 };
 struct Server {

@@ -87,6 +87,14 @@ struct Prefix {
     return of(*address, static_cast<std::uint8_t>(length));
   }
 
+  // The same, but for a text with host bits: "10.0.0.1/8" is a slip of the pen, and cut short a
+  // prefix would grow.
+  [[nodiscard]] static std::optional<Prefix> parse_exact(std::string_view text) {
+    const auto prefix = parse(text);
+    const auto address = IpAddress::parse(text.substr(0, text.find('/')));
+    return prefix && prefix->address == *address ? prefix : std::nullopt;
+  }
+
   [[nodiscard]] bool contains(const IpAddress& candidate) const {
     return candidate.family == address.family && of(candidate, length).address == address;
   }

@@ -148,6 +148,9 @@ TEST_CASE("trust text: errors name the line") {
   const std::string key = "key " + test::identity_number(1).to_string() + "\n";
   CHECK(trust_fault("xdp-mesh-trust 1\n" + key).empty());
   CHECK(says(trust_fault("xdp-mesh-trust 1\nsubnet 10.0.0.0/8\n"), "line 2: expected \"key …\""));
+  // A line that was cut short, from /24.
+  CHECK(says(trust_fault("xdp-mesh-trust 1\n" + key + "subnet 10.1.0.0/2\n"),
+             "line 3: expected an address, or a prefix without host bits"));
   CHECK(says(trust_fault("xdp-mesh-trust 1\n" + key + "subnet 10.0.0.0/33\n"),
              "line 3: expected an"));
   CHECK(says(trust_fault("xdp-mesh-trust 1\n" + key + "subnets 10.0.0.0/8\n"),
