@@ -59,6 +59,11 @@ Status Attacher::settle_pins() {
       if (auto renamed = found->rename(wanted_pins.directory()); !renamed) return renamed;
     }
   }
+  // What nobody will come for would stay until the machine starts anew.
+  for (Pins& dead : dead_pins(*state_->bpffs)) {
+    if (dead.remove_all())
+      report_.took("removed pins of an interface that is gone: " + dead.directory());
+  }
   state_->pins = std::move(wanted_pins);
   return {};
 }

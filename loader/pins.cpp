@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "loader/interface_query.hpp"
+#include "loader/program_info.hpp"
 #include "loader/refusal.hpp"
 #include "loader/steer_object.hpp"
 #include "steer.skel.h"
@@ -172,6 +173,24 @@ std::optional<Pins> existing_pins(const Bpffs& bpffs, const std::string& interfa
   Pins named = Pins::of(bpffs, interface);
   if (named.exist()) return named;
   return std::nullopt;
+}
+
+std::vector<Pins> dead_pins(const Bpffs& bpffs) {
+  std::vector<Pins> dead;
+  const std::uint64_t here = network_namespace_inode();
+  std::error_code error;
+  for (fs::directory_iterator entry(bpffs.directory, error), end; !error && entry != end;
+       entry.increment(error)) {
+    Pins pins(entry->path().string());
+    const auto identity = pins.identity();
+    if (!identity || identity->ifindex == 0) continue;
+    const auto link = link_info(pins.open(Pins::kLink).get());
+    const bool is_gone = identity->network_namespace == here
+                             ? interface_name(identity->ifindex).empty()
+                             : link && link->ifindex == 0;
+    if (is_gone) dead.push_back(std::move(pins));
+  }
+  return dead;
 }
 
 Result<bool> are_pins_of(const Pins& pins, std::uint32_t ifindex) {

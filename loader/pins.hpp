@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "loader/bpffs.hpp"
 #include "loader/shared_maps.hpp"
@@ -59,6 +60,10 @@ class Pins {
 // those with its number.
 [[nodiscard]] std::optional<Pins> existing_pins(const Bpffs& bpffs, const std::string& interface,
                                                 std::uint32_t ifindex);
+
+// Those whose interface is gone, so that nobody will come for them: of this network namespace those
+// whose number nobody has, of others those whose link has lost its interface.
+[[nodiscard]] std::vector<Pins> dead_pins(const Bpffs& bpffs);
 
 // True when they are this interface's; false when their interface is gone or they are incomplete,
 // so that they are no use to anyone. An error when another namespace or interface may need them.

@@ -186,6 +186,34 @@ TEST_CASE("pins of a deleted interface are removed when its name comes back") {
   });
 }
 
+TEST_CASE("pins of a deleted interface are removed by whoever attaches next, to another one") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    REQUIRE(make_veth("xmv4", "xmv5"));
+    { Attachment dies = attach(maps(), lab.options("xmv4")); }
+    {
+      // Of a namespace that is gone, by what its link says.
+      Attachment dies = attach(maps(), lab.options("xmv5"));
+      dies.program().config().network_namespace += 1;
+    }
+    {
+      // Of one that lives.
+      Attachment stays = attach(maps(), lab.options("xmv1"));
+      stays.program().config().network_namespace += 1;
+    }
+    REQUIRE(delete_interface("xmv4"));
+    Attachment attachment = attach(maps(), lab.options("xmv0"));
+    CAPTURE(steps(attachment.report()));
+    const auto is_pinned = [&](const char* interface) {
+      return fs::exists(lab.places.own_bpffs + "/" + name_in_namespace(interface));
+    };
+    CHECK_FALSE(is_pinned("xmv4"));
+    CHECK_FALSE(is_pinned("xmv5"));
+    CHECK(is_pinned("xmv1"));
+    CHECK(attachment.detach().ok());
+  });
+}
+
 TEST_CASE("pins of another namespace, or of an interface that lives under another name") {
   XM_NEEDS_LAB();
   in_lab([](LoaderLab& lab) {
