@@ -7,7 +7,6 @@
 #include <csignal>
 #include <utility>
 
-#include "agent/io/routing_rules.hpp"
 #include "agent/node_tokens.hpp"
 #include "xdpmesh/log.hpp"
 
@@ -65,7 +64,8 @@ void Node::run() {
     for (const Poller::Ready& event : events) serve(event.token, at);
     more = core_->turn(at);
     tend_sockets(at);
-    if (mesh_) tend_mesh(at);
+    if (mesh_) mesh_->tend(at);
+    tend_mark(at);
     tend_pulse(at.now);
   }
   if (mesh_) mesh_->leave(moment());
@@ -241,7 +241,8 @@ Status Node::apply(InterfaceChange&& change) {
     if (Status changed = change_port(*change.listen_port); !changed) return changed;
   }
   if (change.fwmark) {
-    if (Status set = set_mark(*change.fwmark, at); !set) return set;
+    if (Status set = set_mark(*change.fwmark); !set) return set;
+    tend_mark(at);
   }
   Status applied = engine_.apply(std::move(change), at);
   tell_steering();
@@ -249,27 +250,17 @@ Status Node::apply(InterfaceChange&& change) {
   return applied;
 }
 
-Status Node::set_mark(std::uint32_t mark, const Moment& at) {
+Status Node::set_mark(std::uint32_t mark) {
   if (mark == mark_) return {};
   if (Status set = sockets_->set_mark(mark); !set) return set;
   mark_ = mark;
-  choose_routes_anew(at);  // the mark may lead along others
+  has_new_mark_ = true;
   return {};
 }
 
-void Node::tend_mesh(const Moment& at) {
-  mesh_->tend(at);
-  mark_for_mesh(at);
-}
-
-// Where a member may be the default route, what leads to members must not take it.
-void Node::mark_for_mesh(const Moment& at) {
-  const std::uint32_t wanted = mesh_->accepts_default() ? kOwnMark : 0;
-  if (wanted == mark_) return;
-  const Status set = set_mark(wanted, at);
-  const std::string fault = set ? std::string() : set.error().what;
-  if (!fault.empty() && fault != mark_fault_) log::error(fault);
-  mark_fault_ = fault;
+// The mark may lead along other routes.
+void Node::tend_mark(const Moment& at) {
+  if (std::exchange(has_new_mark_, false)) choose_routes_anew(at);
 }
 
 InterfaceView Node::view() {

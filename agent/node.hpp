@@ -92,9 +92,8 @@ class Node final : public Controller {
   void follow_link(const Moment& at);
   void follow_network(const Moment& at);
   void choose_routes_anew(const Moment& at);
-  [[nodiscard]] Status set_mark(std::uint32_t mark, const Moment& at);
-  void tend_mesh(const Moment& at);
-  void mark_for_mesh(const Moment& at);
+  [[nodiscard]] Status set_mark(std::uint32_t mark);
+  void tend_mark(const Moment& at);
   void bring_up(const Moment& at);
   void take_down(const Moment& at);
   [[nodiscard]] Status change_port(std::uint16_t port);
@@ -148,7 +147,7 @@ class Node final : public Controller {
   // Configuration and state.
   std::uint16_t listen_port_ = 0;  // as configured, or as chosen when that was 0
   std::uint32_t mark_ = 0;
-  std::string mark_fault_;  // why it is not what the mesh asks for
+  bool has_new_mark_ = false;  // since routes were chosen
   bool is_up_ = false;
   Instant retry_bind_at_ = kFarFuture;
   Instant rank_at_ = kFarFuture;

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "agent/io/routing_rules.hpp"
 #include "agent/wire/demultiplex.hpp"
 #include "xdpmesh/log.hpp"
 
@@ -27,6 +28,7 @@ NodeMesh::NodeMesh(MeshSetup setup, Edges edges)
       engine_(edges.engine),
       core_(edges.core),
       network_(std::move(edges.network)),
+      set_mark_(std::move(edges.set_mark)),
       endpoints_(setup_.place.interface, edges.random),
       peers_(edges.engine),
       hosts_(setup_.place.interface),
@@ -269,12 +271,22 @@ void NodeMesh::follow_plan(const Moment& at) {
 }
 
 // Routes need the interface up, which it may not be any more: the next change finds it so.
+//
+// What leads to members must not take a default route through one of them: the sockets have their
+// mark before there can be one, and until it is certain that there is none.
 void NodeMesh::set_network(Instant now) {
   std::string faults;
-  for (const Status& set : {network_->set_addresses(mesh_->plan().addresses),
-                            network_->set_routes(mesh_->plan().routes)}) {
+  const auto note = [&](const Status& set) {
     if (!set) faults += (faults.empty() ? "" : "; ") + set.error().what;
-  }
+    return set.ok();
+  };
+  const bool accepts_default = setup_.config.accept_default;
+  const bool is_marked = accepts_default && note(set_mark_(kOwnMark));
+  std::vector<Prefix> routes = mesh_->plan().routes;
+  if (!is_marked) std::erase_if(routes, [](const Prefix& route) { return route.length == 0; });
+  note(network_->set_addresses(mesh_->plan().addresses));
+  const bool is_routed = note(network_->set_routes(routes));
+  if (!accepts_default && is_routed) note(set_mark_(0));
   if (!faults.empty() && faults != network_fault_) log::error("mesh: " + faults);
   network_fault_ = faults;
   network_at_ = faults.empty() ? kFarFuture : now + kNetworkRetry;

@@ -8,6 +8,7 @@
 //   node_mesh_peers, _paths, _names, _endpoints, _hosts, _memory, _setup: see there
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,9 @@ class NodeMesh final : public MeshSide {
     NodeCore& core;
     Random& random;
     std::unique_ptr<KernelNetwork> network;
+    // Gives every socket that the tunnel sends from this mark, also those opened later; 0: none.
+    // Called while actions are carried out, so it must not call back.
+    std::function<Status(std::uint32_t mark)> set_mark;
   };
 
   // Reads trust, issues the first record. The interface is up when this returns.
@@ -69,9 +73,6 @@ class NodeMesh final : public MeshSide {
   [[nodiscard]] Instant due() const;
   // Says good-bye: the last thing that is sent.
   void leave(const Moment& at);
-
-  // Whether a member may be the default route (routes.accept_default).
-  [[nodiscard]] bool accepts_default() const { return setup_.config.accept_default; }
 
   [[nodiscard]] MeshStatus status(const Moment& at);
 
@@ -117,6 +118,7 @@ class NodeMesh final : public MeshSide {
   Engine& engine_;
   NodeCore& core_;
   std::unique_ptr<KernelNetwork> network_;
+  const std::function<Status(std::uint32_t)> set_mark_;
   std::unique_ptr<LanListener> lan_;  // null: not wanted
   std::unique_ptr<FileWatcher> files_;
   std::unique_ptr<MeshNames> names_;

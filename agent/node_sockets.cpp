@@ -56,10 +56,19 @@ void NodeSockets::withdraw(std::unique_ptr<Generation> generation) {
 }
 
 Status NodeSockets::set_mark(std::uint32_t mark) {
-  if (!is_open()) return {};
-  if (Status set = current_->listeners->set_mark(mark); !set) return set;
-  for (auto& [peer, connected] : current_->connected) {
+  for (const auto& generation : past_) {
+    if (Status set = set_mark(*generation, mark); !set) return set;
+  }
+  return is_open() ? set_mark(*current_, mark) : Status();
+}
+
+Status NodeSockets::set_mark(Generation& generation, std::uint32_t mark) {
+  if (Status set = generation.listeners->set_mark(mark); !set) return set;
+  for (auto& [peer, connected] : generation.connected) {
     if (Status set = connected.socket->set_mark(mark); !set) return set;
+  }
+  for (Closing& closing : generation.closing) {
+    if (Status set = closing.socket->set_mark(mark); !set) return set;
   }
   return {};
 }

@@ -42,6 +42,7 @@ class NodeSockets final : public PathMaker {
   [[nodiscard]] const UdpListeners* listeners() const {
     return is_open() ? current_->listeners.get() : nullptr;
   }
+  // Of all that are open, those on their way out too: a sender may hold them still.
   [[nodiscard]] Status set_mark(std::uint32_t mark);
 
   // Over the peer's connected socket if it has one (which is then moved there), else over a
@@ -100,6 +101,7 @@ class NodeSockets final : public PathMaker {
     std::vector<std::pair<std::size_t, std::uint64_t>> listener_tickets;
   };
 
+  [[nodiscard]] static Status set_mark(Generation& generation, std::uint32_t mark);
   // Waits, half a second at most, until closed sockets have given back their port.
   void settle();
   [[nodiscard]] bool past_is_gone();

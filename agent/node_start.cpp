@@ -188,11 +188,11 @@ Status Node::start_mesh(MeshSetup setup) {
                               {.engine = engine_,
                                .core = *core_,
                                .random = random_,
-                               .network = std::make_unique<NetlinkNetwork>(std::move(*network))},
+                               .network = std::make_unique<NetlinkNetwork>(std::move(*network)),
+                               .set_mark = [this](std::uint32_t mark) { return set_mark(mark); }},
                               moment());
   if (!mesh) return mesh.error();
   mesh_ = std::move(*mesh);
-  mark_for_mesh(moment());
   if (Status added = poller_.add(mesh_->files_fd(), node_token::kMeshFiles); !added) return added;
   if (Status added = poller_.add(mesh_->names_fd(), node_token::kMeshNames); !added) return added;
   if (mesh_->lan_fd() < 0) return {};

@@ -2,8 +2,10 @@
 // refusals on demand.
 #pragma once
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -17,8 +19,10 @@ class FakeKernelNetwork final : public KernelNetwork {
   std::uint32_t mtu = 0;
   std::set<IpAddress> addresses;
   std::set<Prefix> routes;
-  std::set<Prefix> taken;  // prefixes of somebody else's: refused
-  int changes = 0;         // addresses and routes that were added or removed
+  std::set<Prefix> taken;                // prefixes of somebody else's: refused
+  int changes = 0;                       // addresses and routes that were added or removed
+  bool refuses_routes = false;           // no route is added or removed
+  std::function<void(bool)> on_default;  // a default route is there now; or none is any more
 
   [[nodiscard]] Status bring_up() override {
     up = true;
@@ -33,12 +37,20 @@ class FakeKernelNetwork final : public KernelNetwork {
     return {};
   }
   [[nodiscard]] Status set_routes(const std::vector<Prefix>& wanted) override {
+    if (refuses_routes) return Error{"cannot change routes", EPERM};
     std::set<Prefix> allowed(wanted.begin(), wanted.end());
     if (!allowed.empty() && !up) return Error{"cannot add a route: it is down", ENETDOWN};
     const auto refused = std::erase_if(allowed, [&](const Prefix& p) { return taken.contains(p); });
+    const bool had_default = has_default();
     set(routes, allowed);
+    if (on_default && had_default != has_default()) on_default(!had_default);
     if (refused != 0) return Error{"cannot add a route: it is somebody else's", EEXIST};
     return {};
+  }
+
+  [[nodiscard]] bool has_default() const {
+    return std::any_of(routes.begin(), routes.end(),
+                       [](const Prefix& route) { return route.length == 0; });
   }
 
  private:

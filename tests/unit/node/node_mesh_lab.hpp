@@ -47,11 +47,15 @@ struct MeshNode {
     REQUIRE_MESSAGE(setup.ok(), (setup.ok() ? "" : setup.error().what));
     auto kernel_network = std::make_unique<FakeKernelNetwork>();
     kernel = kernel_network.get();
+    kernel->on_default = [this](bool is_there) {
+      order.emplace_back(is_there ? "default route there" : "default route gone");
+    };
     auto started = NodeMesh::start(std::move(*setup),
                                    {.engine = path.engine,
                                     .core = path.core,
                                     .random = path.random(),
-                                    .network = std::move(kernel_network)},
+                                    .network = std::move(kernel_network),
+                                    .set_mark = [this](auto wanted) { return set_mark(wanted); }},
                                    path.at());
     REQUIRE_MESSAGE(started.ok(), (started.ok() ? "" : started.error().what));
     mesh = std::move(*started);
@@ -67,6 +71,13 @@ struct MeshNode {
     mesh->read_files(path.at());
     mesh->tend(path.at());
   }
+  // What the sockets would do.
+  [[nodiscard]] Status set_mark(std::uint32_t wanted) {
+    if (refuses_mark) return Error{"cannot set the mark", EPERM};
+    if (wanted != mark) order.emplace_back(wanted != 0 ? "mark on" : "mark off");
+    mark = wanted;
+    return {};
+  }
   [[nodiscard]] MeshStatus status() { return mesh->status(path.at()); }
   [[nodiscard]] bool has_peer(const MeshNode& other) const {
     return path.engine.find_id(other.identity.wireguard_key().value()).has_value();
@@ -81,6 +92,9 @@ struct MeshNode {
   KeyDirectory keys;
   Identity identity;
   bool has_seeds = false;
+  std::uint32_t mark = 0;  // of the sockets
+  bool refuses_mark = false;
+  std::vector<std::string> order;  // of marks and default routes
   FakeKernelNetwork* kernel = nullptr;
   std::unique_ptr<NodeMesh> mesh;
 };
