@@ -90,7 +90,8 @@ class DatagramReceiver {
   virtual bool receive(ReceiveBuffers& buffers, ReceiveBatch& batch) = 0;
 
   // What receive() lent is not read any more: memory that the sender's side waits for need not wait
-  // for the next receive().
+  // for the next receive(), which may never come without it. After every receive(), also one that
+  // brought nothing: it may have taken what it refused.
   virtual void end_loan() {}
 };
 

@@ -31,8 +31,9 @@ void UmemReceiver::refill() {
 bool UmemReceiver::receive(ReceiveBatch& batch, std::uint32_t interface_index) {
   batch.clear();
   const std::uint32_t waiting = received_.waiting();
+  const std::uint32_t most = std::min(waiting, kMostLooks);
   std::uint32_t taken = 0;
-  while (taken < waiting && take(batch, received_.peek(taken), interface_index)) ++taken;
+  while (taken < most && take(batch, received_.peek(taken), interface_index)) ++taken;
   if (taken > 0) {
     received_.release(taken);
     ledger_.publish();

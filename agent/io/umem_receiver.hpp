@@ -19,6 +19,9 @@ class UmemReceiver {
   // Chunks go back to the kernel when this many are held, or a quarter of all where that is less:
   // the fill ring's index is a cache line that two processors want.
   static constexpr std::uint32_t kRefillBatch = 64;
+  // Frames that one receive() looks at: those that no batch accepts fill none, and a flood of them
+  // shall not keep the worker longer than a flood of others.
+  static constexpr std::uint32_t kMostLooks = ReceiveBatch::kMaxFrames;
 
   // `umem` is a whole number of chunks, a power of two each; it and the rings outlive this object.
   UmemReceiver(MutableBytes umem, std::uint32_t chunk_size, FillRing fill, ReceiveRing received);
@@ -26,8 +29,8 @@ class UmemReceiver {
   // Ends the loan of what receive() lent: gives chunks to the kernel, as many as the ring takes.
   void refill();
   // Fills `batch` with what has arrived, as DatagramReceiver::receive(). The frames are lent until
-  // the next refill(). True when nothing was left. A frame for which the batch has no room stays in
-  // the ring.
+  // the next refill(), which is due also when the batch is empty: what was refused has taken chunks
+  // too. True when nothing was left. A frame for which the batch has no room stays in the ring.
   [[nodiscard]] bool receive(ReceiveBatch& batch, std::uint32_t interface_index);
   // The kernel has let go of UMEM and rings: nothing arrives any more, and every chunk is held.
   void end();

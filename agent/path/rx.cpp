@@ -39,7 +39,12 @@ Rx::Rx(const PathContext& context, const PathThread& thread, TunQueue& tun, Rece
 std::size_t Rx::run(DatagramReceiver& socket) {
   more_ = !socket.receive(buffers_, batch_);  // 1
   count_undelivered();
-  if (batch_.frame_count == 0) return 0;
+  if (batch_.frame_count != 0) walk();
+  socket.end_loan();  // 8: a batch whose frames were all refused has taken buffers as well
+  return batch_.frame_count;
+}
+
+void Rx::walk() {
   thread_.counters.receive_batches.add();
   thread_.counters.received_datagrams.add(batch_.frame_count);
 
@@ -56,9 +61,7 @@ std::size_t Rx::run(DatagramReceiver& socket) {
     note_arrival(run, now);
     admit(run);  // 5, 6
   }
-  deliver();          // 7
-  socket.end_loan();  // 8
-  return batch_.frame_count;
+  deliver();  // 7
 }
 
 // What the socket has received and the batch does not hold.

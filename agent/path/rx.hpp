@@ -38,6 +38,7 @@ class Rx {
   };
 
   void count_undelivered();
+  void walk();
   void classify(Instant now);
   void classify_data(const Frame& frame, Instant now);
   void hand_to_control(const Frame& frame);

@@ -11,6 +11,7 @@ import json
 import mmap
 import os
 import random
+import signal
 import socket
 import struct
 import sys
@@ -423,13 +424,16 @@ INJECTED = {
 
 
 def inject(args):
-    """Sends captured data messages out of a device once more, changed in one way."""
+    """Sends captured data messages out of a device once more, changed in one way; process `frozen`
+    is stopped meanwhile."""
     with open(args.captured) as lines:
         captured = [bytearray.fromhex(line.strip()) for line in lines]
     captured = [frame for frame in captured if frame[MESSAGE] == 4]
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     sock.bind((args.device, 0))
     change, begin, sent = INJECTED[args.kind], time.monotonic(), 0
+    if args.frozen:
+        os.kill(args.frozen, signal.SIGSTOP)
     for i in range(args.count):
         try:
             sock.send(change(bytearray(captured[i % len(captured)])))
@@ -439,6 +443,8 @@ def inject(args):
         ahead = i / args.rate - (time.monotonic() - begin)
         if ahead > 0.001:
             time.sleep(ahead)
+    if args.frozen:
+        os.kill(args.frozen, signal.SIGCONT)
     print("sent", sent, args.kind)
 
 
@@ -628,7 +634,15 @@ def main():
     sub.add_argument("kind", choices=sorted(STRANGE))
     command(capture, "capture", "device", "port", "out")
     command(frames, "frames", "device", "port", "out")
-    sub = command(inject, "inject", "device", "captured", count=(int, 1000), rate=(float, 5000))
+    sub = command(
+        inject,
+        "inject",
+        "device",
+        "captured",
+        count=(int, 1000),
+        rate=(float, 5000),
+        frozen=(int, 0),
+    )
     sub.add_argument("kind", choices=sorted(INJECTED))
     command(foreign_xdp, "foreign-xdp", "device")
     command(hold_queue, "hold-queue", "device", "queue")

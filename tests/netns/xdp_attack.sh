@@ -63,6 +63,36 @@ injected() {
   check "$mode: $kind: the tunnel works" ping_ok "$A" 10.77.0.2
 }
 
+# drowned CHUNKS: while the agent does not run, and before its program notices, every chunk of the
+# queue is given a frame that the agent will refuse.
+drowned() {
+  local try before
+  for ((try = 0; try < 5; try++)); do
+    sleep 0.5 # let it beat
+    before=$(pinned_verdict "$B" u0 redirect)
+    inject "$TMP/frames" checksum-wrong --count 4000 --rate 1000000 --frozen "${WG_PID[$WB]}"
+    printf 'redirected: %s\n' $(($(pinned_verdict "$B" u0 redirect) - before))
+    (($(pinned_verdict "$B" u0 redirect) - before >= $1)) && return 0
+  done
+  return 1
+}
+
+# refused_all MODE: none of the chunks is lost by it, and the queue goes on.
+refused_all() {
+  local mode=$1 chunks before
+  chunks=$(figure "$B" "$WB" '.interfaces[0].queues[0].chunks')
+  before=$(dropped "$B" "$WB" outer_checksum)
+  check "$mode: every chunk holds a frame that is refused" drowned "$chunks"
+  # Up to 63 chunks may have been in the worker's hands.
+  check "$mode: they are counted" \
+    wait_for 20 dropped_above "$B" "$WB" outer_checksum $((before + chunks - 64))
+  check "$mode: the chunks are the kernel's again" wait_for 10 chunks_are_conserved "$B" "$WB"
+  before=$(verdict "$B" "$WB" redirect)
+  check "$mode: the tunnel works" ping_ok "$A" 10.77.0.2
+  check "$mode: by XDP" verdict_above "$B" "$WB" redirect "$before"
+  check "$mode: and says so" receives_by "$B" "$WB" xdp
+}
+
 under_attack() { # MODE
   local mode=$1 before windows kind
   check "$mode: attach" ours "$B" attach u0 --mode "$mode" --rx xdp
@@ -76,6 +106,7 @@ under_attack() { # MODE
   injected "$mode" body-changed 1000 bad_tag dropped
   injected "$mode" checksum-wrong 300 outer_checksum dropped
   injected "$mode" source-martian 300 outer_martian dropped
+  refused_all "$mode"
 
   windows=$(next_counters | paste -sd' ')
   before=$(deaths)

@@ -3,73 +3,13 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-#include <memory>
-
 #include "tests/support/outer_frames.hpp"
+#include "tests/support/umem_kernel.hpp"
 
 using namespace xm;
 using namespace xm::test;
 
 namespace {
-
-constexpr std::uint32_t kChunk = 2048;
-constexpr std::uint32_t kHeadroom = 256;
-
-template <typename Entry>
-struct Ring {
-  // Both indices begin shortly before they wrap.
-  explicit Ring(std::uint32_t size) : entries(size) {}
-  XskRingMemory<Entry> memory() {
-    return {&producer, &consumer, &flags, entries.data(),
-            static_cast<std::uint32_t>(entries.size())};
-  }
-  Entry& at(std::uint32_t index) { return entries[index & (entries.size() - 1)]; }
-
-  std::uint32_t producer = 0xfffffffb;
-  std::uint32_t consumer = 0xfffffffb;
-  std::uint32_t flags = 0;
-  std::vector<Entry> entries;
-};
-
-struct Kernel {
-  Kernel(std::uint32_t chunks, std::uint32_t ring_size)
-      : umem(std::size_t{chunks} * kChunk),
-        fill(ring_size),
-        received(ring_size),
-        receiver(umem, kChunk, FillRing(fill.memory()), ReceiveRing(received.memory())) {}
-
-  // False when there is no chunk for it, or no room to tell of it.
-  bool deliver(const Packet& frame) {
-    if (fill.consumer == fill.producer) return false;
-    if (received.producer - received.consumer == received.entries.size()) return false;
-    const std::uint64_t at = fill.at(fill.consumer++) + kHeadroom;
-    std::copy(frame.begin(), frame.end(), umem.begin() + static_cast<long>(at));
-    tell({at, static_cast<std::uint32_t>(frame.size()), 0});
-    return true;
-  }
-  void tell(const xdp_desc& descriptor) { received.at(received.producer++) = descriptor; }
-  [[nodiscard]] std::uint32_t filled() const { return fill.producer - fill.consumer; }
-
-  // The numbers in front of what arrives in one receive.
-  std::vector<unsigned> receive() {
-    receiver.refill();
-    all_received = receiver.receive(*batch, 7);
-    CHECK(receiver.chunks().is_conserved());
-    std::vector<unsigned> numbers;
-    for (std::size_t i = 0; i < batch->frame_count; ++i) {
-      numbers.push_back(batch->frames[i].data[0]);
-    }
-    return numbers;
-  }
-
-  std::vector<std::uint8_t> umem;
-  Ring<std::uint64_t> fill;
-  Ring<xdp_desc> received;
-  UmemReceiver receiver;
-  std::unique_ptr<ReceiveBatch> batch = std::make_unique<ReceiveBatch>();
-  bool all_received = false;
-};
 
 Packet frame_number(unsigned number, std::uint16_t port = 40000) {
   PacketSpec spec = udp_spec();
@@ -81,7 +21,7 @@ Packet frame_number(unsigned number, std::uint16_t port = 40000) {
 }  // namespace
 
 TEST_CASE("umem: frames arrive in order, and chunks go round for ever") {
-  Kernel kernel(16, 16);
+  UmemKernel kernel(16, 16);
   CHECK(kernel.receive().empty());
   CHECK(kernel.all_received);
   CHECK(kernel.filled() == 16);
@@ -99,7 +39,7 @@ TEST_CASE("umem: frames arrive in order, and chunks go round for ever") {
 }
 
 TEST_CASE("umem: what is lent is not given to the kernel before the next receive") {
-  Kernel kernel(16, 16);
+  UmemKernel kernel(16, 16);
   (void)kernel.receive();
   for (unsigned i = 0; i < 16; ++i) REQUIRE(kernel.deliver(frame_number(i)));
   CHECK(kernel.receive().size() == 16);
@@ -112,7 +52,7 @@ TEST_CASE("umem: what is lent is not given to the kernel before the next receive
 }
 
 TEST_CASE("umem: few chunks wait to be given back together, unless the driver waits for them") {
-  Kernel kernel(512, 512);
+  UmemKernel kernel(512, 512);
   (void)kernel.receive();
   for (unsigned i = 0; i < UmemReceiver::kRefillBatch - 1; ++i) {
     REQUIRE(kernel.deliver(frame_number(i)));
@@ -127,7 +67,7 @@ TEST_CASE("umem: few chunks wait to be given back together, unless the driver wa
 }
 
 TEST_CASE("umem: a fill ring with less room than there are chunks gets what it has room for") {
-  Kernel kernel(32, 8);
+  UmemKernel kernel(32, 8);
   (void)kernel.receive();
   CHECK(kernel.filled() == 8);
   CHECK(kernel.receiver.chunks().held == 24);
@@ -137,7 +77,7 @@ TEST_CASE("umem: a fill ring with less room than there are chunks gets what it h
 }
 
 TEST_CASE("umem: what a batch has no room for stays in the ring and comes next") {
-  Kernel kernel(1024, 1024);
+  UmemKernel kernel(1024, 1024);
   (void)kernel.receive();
   for (unsigned i = 0; i < 100; ++i) {
     const auto port = static_cast<std::uint16_t>(1000 + i);  // more sources than a batch has
@@ -156,7 +96,7 @@ TEST_CASE("umem: what a batch has no room for stays in the ring and comes next")
 }
 
 TEST_CASE("umem: chunks of frames that are no datagrams come back too") {
-  Kernel kernel(16, 16);
+  UmemKernel kernel(16, 16);
   (void)kernel.receive();
   for (unsigned i = 0; i < 100; ++i) {
     REQUIRE(kernel.deliver(Packet(60)));
@@ -166,27 +106,39 @@ TEST_CASE("umem: chunks of frames that are no datagrams come back too") {
   CHECK(kernel.receiver.bad_descriptors() == 0);
 }
 
+TEST_CASE("umem: one receive looks at no more frames than a batch could have held") {
+  constexpr unsigned kChunks = 4 * UmemReceiver::kMostLooks;
+  UmemKernel kernel(kChunks, kChunks);
+  (void)kernel.receive();
+  for (unsigned i = 0; i < kChunks; ++i) REQUIRE(kernel.deliver(Packet(60)));
+  for (unsigned round = 1; round <= 4; ++round) {
+    CHECK(kernel.receive().empty());
+    CHECK(kernel.batch->outer_malformed == UmemReceiver::kMostLooks);
+    CHECK(kernel.all_received == (round == 4));
+  }
+}
+
 TEST_CASE("umem: a descriptor that cannot be true is counted and not followed") {
-  Kernel kernel(16, 16);
+  UmemKernel kernel(16, 16);
   (void)kernel.receive();
   REQUIRE(kernel.deliver(frame_number(1)));
   const xdp_desc good = kernel.received.at(kernel.received.producer - 1);
-  kernel.tell(good);                  // a chunk twice
-  kernel.tell({16 * kChunk, 60, 0});  // beyond the memory
+  kernel.tell(good);                      // a chunk twice
+  kernel.tell({16 * kUmemChunk, 60, 0});  // beyond the memory
   kernel.tell({~std::uint64_t{0}, 60, 0});
   kernel.tell({std::uint64_t{1} << 44, 60, 0});  // its chunk number, cut to 32 bits, would be 0
   CHECK(kernel.receive() == std::vector<unsigned>{1});
   CHECK(kernel.receiver.bad_descriptors() == 4);
 
-  const std::uint64_t at = kernel.fill.at(kernel.fill.consumer++) + kHeadroom;
-  kernel.tell({at, kChunk - kHeadroom + 1, 0});  // into the next chunk
+  const std::uint64_t at = kernel.fill.at(kernel.fill.consumer++) + kUmemHeadroom;
+  kernel.tell({at, kUmemChunk - kUmemHeadroom + 1, 0});  // into the next chunk
   CHECK(kernel.receive().empty());
   CHECK(kernel.receiver.bad_descriptors() == 5);
   CHECK(kernel.receiver.chunks().with_kernel == 14);
 }
 
 TEST_CASE("umem: when the kernel has let go all chunks are held and nothing arrives any more") {
-  Kernel kernel(16, 16);
+  UmemKernel kernel(16, 16);
   (void)kernel.receive();
   for (unsigned i = 0; i < 5; ++i) REQUIRE(kernel.deliver(frame_number(i)));
   kernel.receiver.end();

@@ -2,8 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include "tests/support/outer_frames.hpp"
 #include "tests/support/packet_builder.hpp"
 #include "tests/support/path_rig.hpp"
+#include "tests/support/umem_kernel.hpp"
 
 namespace xm::test {
 namespace {
@@ -50,6 +52,55 @@ PacketSpec packet(std::size_t payload = 100) {
   spec.protocol = 17;
   spec.payload.assign(payload, 3);
   return spec;
+}
+
+// What an AF_XDP socket does with its rings.
+class UmemSocket final : public DatagramReceiver {
+ public:
+  explicit UmemSocket(UmemReceiver& receiver) : receiver_(receiver) { receiver_.refill(); }
+  bool receive(ReceiveBuffers& /*buffers*/, ReceiveBatch& batch) override {
+    return receiver_.receive(batch, 1);
+  }
+  void end_loan() override { receiver_.refill(); }
+
+ private:
+  UmemReceiver& receiver_;
+};
+
+TEST_CASE("rx: frames that are all refused take no chunk with them") {
+  constexpr std::uint32_t kChunks = 64;
+  struct Row {
+    const char* why;
+    xm_drop reason;
+    void (*spoil)(Packet&);
+  };
+  const std::vector<Row> rows{
+      {"IPv4 checksum", XM_DROP_outer_checksum, [](Packet& frame) { frame[24] ^= 1; }},
+      {"source", XM_DROP_outer_martian,
+       [](Packet& frame) {
+         PacketSpec spec = udp_spec();
+         spec.source = "127.0.0.1";
+         frame = build_frame(build_packet(spec));
+       }},
+      {"nothing in it", XM_DROP_outer_malformed, [](Packet& frame) { frame.assign(60, 0); }},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Tunnel tunnel;
+    UmemKernel kernel(kChunks, kChunks);
+    UmemSocket socket(kernel.receiver);
+    Packet frame = build_frame(build_packet(udp_spec()));
+    row.spoil(frame);
+    for (std::uint64_t round = 1; round <= 3; ++round) {
+      for (std::uint32_t i = 0; i < kChunks; ++i) REQUIRE(kernel.deliver(frame));
+      CHECK(kernel.filled() == 0);
+      // Nothing was left: only a frame that arrives brings the worker back.
+      CHECK(tunnel.right.rx.run(socket) == 0);
+      CHECK_FALSE(tunnel.right.rx.more());
+      CHECK(kernel.filled() == kChunks);
+      CHECK(tunnel.right.drops(row.reason) == round * kChunks);
+    }
+  }
 }
 
 TEST_CASE("rx: a packet arrives as it was, and leaves its marks") {
