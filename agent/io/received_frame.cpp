@@ -5,10 +5,6 @@
 namespace xm {
 namespace {
 
-bool is_link_local(const IpAddress& address) {
-  return address.is_v6() && address.octets[0] == 0xfe && (address.octets[1] & 0xc0) == 0x80;
-}
-
 bool is_from(const OuterDatagram& datagram, std::uint32_t interface_index, const Source& source) {
   return source.remote.port == datagram.source_port && source.ecn == datagram.ecn &&
          source.interface_index == interface_index && source.remote.address == datagram.source &&

@@ -18,6 +18,7 @@
 
 #include "agent/wire/demultiplex.hpp"
 #include "agent/wire/ip.hpp"
+#include "agent/wire/outer.hpp"
 #include "agent/wire/wg.hpp"
 
 namespace xm {
@@ -25,6 +26,17 @@ namespace {
 
 CoalesceKinds kinds_of(const TunCapabilities& tun) {
   return {.tcp4 = tun.tso4, .tcp6 = tun.tso6, .udp4 = tun.uso4, .udp6 = tun.uso6};
+}
+
+// Whether what came from `source` is answered by `path`. An interface index of 0 says nothing: what
+// comes behind a VLAN tag by AF_XDP has none, and by the socket the VLAN device's. Both at once are
+// one place, or packets that come by turns would move the endpoint each time. A link-local address
+// is another one on each interface.
+bool is_way_of(const SendPath& path, const Source& source) {
+  if (path.remote != source.remote || path.local != source.local) return false;
+  if (path.interface_index == source.interface_index) return true;
+  const bool nobody_said = path.interface_index == 0 || source.interface_index == 0;
+  return nobody_said && !is_link_local(source.remote.address);
 }
 
 }  // namespace
@@ -192,9 +204,7 @@ void Rx::note_arrival(Run run, Instant now) {
 // the peer's endpoint. The control thread publishes the new path.
 void Rx::check_endpoint(Peer& peer, const Source& source) {
   const SendPath* const path = peer.path.load();
-  const bool same = path != nullptr && path->remote == source.remote &&
-                    path->local == source.local && path->interface_index == source.interface_index;
-  if (same) return;
+  if (path != nullptr && is_way_of(*path, source)) return;
   // When its queue is full the next packet says it again.
   if (!thread_.control.post_event({peer.id, PeerEventKind::endpoint_moved, 0, source})) return;
   if (path != nullptr) answer_there(peer, *path, source);

@@ -43,6 +43,11 @@ struct OuterDatagram {
   std::uint32_t payload_length = 0;
 };
 
+// fe80::/10 (RFC 4291, 2.5.6): means nothing without the interface that it is on.
+[[nodiscard]] inline bool is_link_local(const IpAddress& address) {
+  return address.is_v6() && address.octets[0] == 0xfe && (address.octets[1] & 0xc0) == 0x80;
+}
+
 // Fills `datagram` when the verdict says that there is one; it is unspecified otherwise. The frame
 // may be longer than the datagram (Ethernet pads to 60 bytes).
 //

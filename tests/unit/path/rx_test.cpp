@@ -200,6 +200,75 @@ TEST_CASE("rx: a peer that turns up where we have no socket waits for the contro
   CHECK(tunnel.right.peer.path.load()->remote == Endpoint::parse(kRight.remote).value());
 }
 
+TEST_CASE("rx: a place is the same whether or not somebody said by which interface") {
+  Tunnel tunnel;
+  UmemKernel kernel(16, 16);
+  UmemSocket socket(kernel.receiver);
+  const auto deliver = [&](const Datagram& wire, std::uint16_t vlan) {
+    PacketSpec outer = udp_spec();
+    outer.source_port = wire.from.port;
+    outer.payload = wire.payload;
+    const Packet frame = vlan != 0 ? build_frame(build_packet(outer), {{0x8100, vlan}})
+                                   : build_frame(build_packet(outer));
+    REQUIRE(kernel.deliver(frame));
+    REQUIRE(tunnel.right.rx.run(socket) == 1);
+  };
+  (void)tunnel.sealed(packet());
+  const SendPath* const path = tunnel.right.peer.path.load();
+  REQUIRE(path->interface_index != 0);
+  (void)tunnel.right.take_events();
+
+  // By turns: AF_XDP behind a tag, which gives none, and the socket.
+  for (int round = 0; round < 3; ++round) {
+    deliver(tunnel.sealed(packet(), true), 5);
+    (void)tunnel.sealed(packet());
+  }
+  CHECK_FALSE(tunnel.right.raised(PeerEventKind::endpoint_moved));
+  CHECK(tunnel.right.peer.path.load() == path);
+
+  // The path has none: what the socket says changes nothing either.
+  auto vague = std::make_unique<SendPath>();
+  vague->remote = path->remote;
+  vague->local = path->local;
+  vague->socket = path->socket;
+  vague->listeners = path->listeners;
+  const std::unique_ptr<const SendPath> old(tunnel.right.peer.path.exchange(vague.release()));
+  (void)tunnel.sealed(packet());
+  CHECK_FALSE(tunnel.right.raised(PeerEventKind::endpoint_moved));
+
+  // Another interface that is named is another place.
+  auto other = std::make_unique<SendPath>();
+  other->remote = old->remote;
+  other->local = old->local;
+  other->interface_index = 77;
+  other->socket = old->socket;
+  other->listeners = old->listeners;
+  delete tunnel.right.peer.path.exchange(other.release());
+  (void)tunnel.sealed(packet());
+  CHECK(tunnel.right.raised(PeerEventKind::endpoint_moved));
+}
+
+TEST_CASE("rx: a link-local address is another one on each interface") {
+  Tunnel tunnel;
+  UmemKernel kernel(16, 16);
+  UmemSocket socket(kernel.receiver);
+  const Datagram wire = tunnel.sealed(packet(), true);
+  auto path = std::make_unique<SendPath>();
+  path->remote = Endpoint::parse("[fe80::1%1]:1").value();
+  path->local = IpAddress::parse("fe80::2").value();
+  path->socket = &tunnel.right.socket;
+  delete tunnel.right.peer.path.exchange(path.release());
+
+  PacketSpec outer = udp6_spec();
+  outer.source = "fe80::1";
+  outer.destination = "fe80::2";
+  outer.source_port = 1;
+  outer.payload = wire.payload;
+  REQUIRE(kernel.deliver(build_frame(build_packet(outer))));
+  REQUIRE(tunnel.right.rx.run(socket) == 1);
+  CHECK(tunnel.right.raised(PeerEventKind::endpoint_moved));
+}
+
 TEST_CASE("rx: an initiator hears of a session's last minutes once") {
   Tunnel tunnel;
   tunnel.clock.advance(166s);
