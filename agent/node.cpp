@@ -146,6 +146,7 @@ void Node::follow_link(const Moment& at) {
 void Node::follow_network(const Moment& at) {
   if (!network_->take_change(at.now)) return;
   steering_->network_changed();
+  if (steering_->holds_some()) own_addresses_.look();
   choose_routes_anew(at);
   if (mesh_ && is_up_) mesh_->network_changed(listen_port_, at);
 }
@@ -212,7 +213,9 @@ void Node::tell_steering() {
   steering_->set_terms(is_up_ ? listen_port_ : std::uint16_t{0}, engine_.public_key());
 }
 
+// While nothing comes by AF_XDP nobody asks for our addresses.
 Result<AttachReply> Node::attach(const AttachRequest& request) {
+  own_addresses_.look();
   return steering_->attach(request, clock_.now());
 }
 

@@ -22,6 +22,7 @@
 #include "agent/node_busy.hpp"
 #include "agent/node_core.hpp"
 #include "agent/node_mesh.hpp"
+#include "agent/node_own_addresses.hpp"
 #include "agent/node_pulse.hpp"
 #include "agent/node_service.hpp"
 #include "agent/node_sockets.hpp"
@@ -125,6 +126,7 @@ class Node final : public Controller {
   Grace grace_;  // one reader a worker, one for the control thread's own Tx
   PathCounters control_counters_;
   Engine engine_;
+  OwnAddresses own_addresses_{grace_};
   PathContext context_;
   ControlPort control_port_;
   std::unique_ptr<AeadEngine> control_aead_;

@@ -84,7 +84,8 @@ Node::Node(Plan plan, TunDevice tun, std::unique_ptr<WakeUp> wake, Poller poller
                .clock = clock_,
                .mtu = mtu_,
                .tun = tun_.capabilities(),
-               .takes_mesh = has_mesh},
+               .takes_mesh = has_mesh,
+               .own_addresses = &own_addresses_.published()},
       control_port_([this] { wake_->ring(); }),
       control_aead_(std::move(control_aead)),
       control_tx_(context_, {plan_.workers, *control_aead_, control_port_, control_counters_}) {}

@@ -52,6 +52,7 @@ class Steering {
   [[nodiscard]] Result<AttachReply> attach(const AttachRequest& request, Instant now);
   [[nodiscard]] Result<DetachReply> detach(const std::string& interface);
   [[nodiscard]] std::vector<AttachmentStatus> attachments(Instant now) const;
+  [[nodiscard]] bool holds_some() const { return !held_.empty(); }
   // Detaches from everything, or leaves the programs where they are; not what a worker holds that
   // takes its time. Again, when the workers have ended, it does.
   void leave();

@@ -296,7 +296,10 @@ std::string facts_text(const LoaderFacts& loader) {
 
 std::string bypass_text() {
   return "Data messages that go to AF_XDP bypass the kernel's firewall (nftables, iptables),\n"
-         "connection tracking and tcpdump: rules for the WireGuard port see only handshakes.\n"
+         "connection tracking and tcpdump: rules for the WireGuard port see only handshakes. They\n"
+         "bypass the reverse-path filter (rp_filter), too: of their source address only martians "
+         "and\n"
+         "this machine's own addresses are refused.\n"
          "`xdpdump -i IF` (package xdp-tools) shows such packets; `xdp-mesh attach IF --rx "
          "socket`\n"
          "leaves them to the kernel.\n";

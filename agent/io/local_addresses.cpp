@@ -4,8 +4,11 @@
 #include <net/if.h>
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <bit>
 #include <memory>
+
+#include "agent/wire/outer.hpp"
 
 namespace xm {
 namespace {
@@ -13,6 +16,12 @@ namespace {
 struct FreeList {
   void operator()(ifaddrs* list) const { freeifaddrs(list); }
 };
+
+Result<std::unique_ptr<ifaddrs, FreeList>> list_addresses() {
+  ifaddrs* raw = nullptr;
+  if (getifaddrs(&raw) != 0) return errno_error("cannot list this machine's addresses");
+  return std::unique_ptr<ifaddrs, FreeList>(raw);
+}
 
 IpAddress address_of(const sockaddr& from) {
   if (from.sa_family == AF_INET) {
@@ -35,11 +44,10 @@ std::uint8_t length_of(const IpAddress& mask) {
 }  // namespace
 
 Result<std::vector<LocalAddress>> local_addresses(const std::string& but) {
-  ifaddrs* raw = nullptr;
-  if (getifaddrs(&raw) != 0) return errno_error("cannot list this machine's addresses");
-  const std::unique_ptr<ifaddrs, FreeList> list(raw);
+  auto list = list_addresses();
+  if (!list) return list.error();
   std::vector<LocalAddress> found;
-  for (const ifaddrs* at = list.get(); at != nullptr; at = at->ifa_next) {
+  for (const ifaddrs* at = list->get(); at != nullptr; at = at->ifa_next) {
     const bool counts = at->ifa_addr != nullptr && at->ifa_netmask != nullptr &&
                         (at->ifa_flags & IFF_UP) != 0 && (at->ifa_flags & IFF_LOOPBACK) == 0;
     if (!counts || but == at->ifa_name) continue;
@@ -53,6 +61,22 @@ Result<std::vector<LocalAddress>> local_addresses(const std::string& but) {
     const std::uint8_t length = length_of(address_of(reinterpret_cast<const sockaddr&>(mask)));
     found.push_back({address, Prefix::of(address, length), at->ifa_name});
   }
+  return found;
+}
+
+Result<std::vector<IpAddress>> own_addresses() {
+  auto list = list_addresses();
+  if (!list) return list.error();
+  std::vector<IpAddress> found;
+  for (const ifaddrs* at = list->get(); at != nullptr; at = at->ifa_next) {
+    if (at->ifa_addr == nullptr || (at->ifa_flags & IFF_UP) == 0) continue;
+    const IpAddress address = address_of(*at->ifa_addr);
+    if (address.family == IpAddress::Family::none || is_link_local(address)) continue;
+    found.push_back(address);
+  }
+  std::ranges::sort(found);
+  const auto same = std::ranges::unique(found);
+  found.erase(same.begin(), same.end());
   return found;
 }
 

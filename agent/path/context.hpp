@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "agent/crypto/aead.hpp"
 #include "agent/io/datagram_socket.hpp"
@@ -11,6 +12,7 @@
 #include "agent/path/control_port.hpp"
 #include "agent/peer/allowed_ips.hpp"
 #include "agent/peer/index_table.hpp"
+#include "xdpmesh/addr.hpp"
 #include "xdpmesh/clock.hpp"
 #include "xdpmesh/counters.hpp"
 #include "xdpmesh/grace.hpp"
@@ -28,6 +30,9 @@ struct PathContext {
   TunCapabilities tun;
   // Gossip and STUN come to the port too, and go to the control thread.
   bool takes_mesh = false;
+  // This machine's own addresses, sorted, which nothing has as its source that comes by AF_XDP;
+  // null, or nothing published: not known.
+  const Published<const std::vector<IpAddress>>* own_addresses = nullptr;
 };
 
 // One worker's counts; status reads them.

@@ -12,9 +12,11 @@
 //   8 give back  io/datagram_socket    nobody reads the frames any more
 #include "agent/path/rx.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <mutex>
 #include <span>
+#include <vector>
 
 #include "agent/wire/demultiplex.hpp"
 #include "agent/wire/ip.hpp"
@@ -64,6 +66,7 @@ void Rx::walk() {
   const Grace::Section section(context_.grace, thread_.reader);
   const Instant now = context_.clock.now();
   allowed_ips_ = context_.allowed_ips.load();
+  own_sources_ = find_own_sources();
 
   classify(now);  // 2
   for (Run run{0, 0}; run.end < packet_count_;) {
@@ -84,12 +87,31 @@ void Rx::count_undelivered() {
   thread_.counters.drops.count(XM_DROP_outer_martian, batch_.outer_martian);
 }
 
+// Which of the batch's sources are addresses of this machine. For a UDP socket the kernel has
+// judged (IPv4: fib_validate_source in net/ipv4/fib_frontend.c), and lets through what the machine
+// sends itself. By AF_XDP nobody has, and an authentic packet that is sent once more from such an
+// address would turn the peer's endpoint on ourselves.
+std::uint64_t Rx::find_own_sources() const {
+  if (context_.own_addresses == nullptr) return 0;
+  const std::vector<IpAddress>* const own = context_.own_addresses->load();
+  if (own == nullptr) return 0;
+  std::uint64_t found = 0;
+  for (std::size_t i = 0; i < batch_.source_count; ++i) {
+    const Source& source = batch_.sources[i];
+    if (source.path != ReceivePath::xdp) continue;
+    if (std::ranges::binary_search(*own, source.remote.address)) found |= std::uint64_t{1} << i;
+  }
+  return found;
+}
+
 void Rx::classify(Instant now) {
   packet_count_ = 0;
   for (std::size_t i = 0; i < batch_.frame_count; ++i) {
     const Frame& frame = batch_.frames[i];
     const auto type = message_type(frame.bytes());
-    if (!type) {
+    if ((own_sources_ >> frame.source & 1) != 0) {
+      thread_.counters.drops.count(XM_DROP_outer_martian);
+    } else if (!type) {
       take_foreign(frame);
     } else if (*type == MessageType::data) {
       classify_data(frame, now);

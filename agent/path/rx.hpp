@@ -39,6 +39,7 @@ class Rx {
 
   void count_undelivered();
   void walk();
+  [[nodiscard]] std::uint64_t find_own_sources() const;
   void classify(Instant now);
   void classify_data(const Frame& frame, Instant now);
   void hand_to_control(const Frame& frame);
@@ -64,6 +65,8 @@ class Rx {
   std::array<AeadJob, ReceiveBatch::kMaxFrames> jobs_;
   std::size_t packet_count_ = 0;
   const AllowedIps* allowed_ips_ = nullptr;
+  std::uint64_t own_sources_ = 0;  // one bit a source of the batch
+  static_assert(ReceiveBatch::kMaxSources <= 64);
   static_assert(Coalescer::kCapacity >= ReceiveBatch::kMaxFrames);
   Coalescer coalescer_;
   std::array<TunWrite, Coalescer::kCapacity> writes_;

@@ -58,7 +58,7 @@ struct OuterDatagram {
 //
 // Martian: RFC 1122, 3.2.1.3; RFC 4291, 2.5 and 2.7; net/ipv4/route.c (ip_route_input_slow) and
 // net/ipv6/ip6_input.c (ip6_rcv_core). A source that is the packet's own destination is one too;
-// further addresses of this machine are the caller's to know.
+// further addresses of this machine are the walk's to refuse (agent/path/rx.cpp).
 [[nodiscard]] OuterVerdict parse_outer(Bytes frame, OuterDatagram& datagram);
 
 }  // namespace xm

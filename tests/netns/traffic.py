@@ -409,6 +409,13 @@ def source_martian(frame):
     return counter_ahead(frame)
 
 
+def source_own(frame):
+    """From another address of the receiver's, that of its tunnel."""
+    frame[IP + 12 : IP + 16] = bytes([10, 77, 0, 2])
+    ip_checksum(frame)
+    return counter_ahead(frame)
+
+
 INJECTED = {
     "as-captured": lambda frame: frame,
     "counter-ahead": counter_ahead,
@@ -420,6 +427,7 @@ INJECTED = {
     "mangled": mangled,
     "checksum-wrong": checksum_wrong,
     "source-martian": source_martian,
+    "source-own": source_own,
 }
 
 

@@ -106,6 +106,7 @@ under_attack() { # MODE
   injected "$mode" body-changed 1000 bad_tag dropped
   injected "$mode" checksum-wrong 300 outer_checksum dropped
   injected "$mode" source-martian 300 outer_martian dropped
+  injected "$mode" source-own 300 outer_martian dropped
   refused_all "$mode"
 
   windows=$(next_counters | paste -sd' ')

@@ -40,7 +40,8 @@ class PathRig {
                  .clock = clock,
                  .mtu = mtu,
                  .tun = {true, true, true, true, true, true},
-                 .takes_mesh = side.takes_mesh},
+                 .takes_mesh = side.takes_mesh,
+                 .own_addresses = &own_addresses},
         aead_(std::move(make_aead_engine(AeadKind::libsodium).value())),
         thread_{0, *aead_, port, counters},
         rx(context_, thread_, tun, buffers_),
@@ -89,6 +90,7 @@ class PathRig {
   Peer peer;
   PathCounters counters;
   std::atomic<std::uint32_t> mtu{1420};
+  Published<const std::vector<IpAddress>> own_addresses;  // the case's to fill and to empty
   ControlPort port{[] {}};
   std::unique_ptr<PeerSession> session;
 

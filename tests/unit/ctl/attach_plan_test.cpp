@@ -190,7 +190,7 @@ TEST_CASE("attach plan: the facts for people") {
   world.loader.locked_memory_limit = 8'388'608;
   CHECK(facts_text(world.loader).find("locked memory: 8388608 bytes") != std::string::npos);
   CHECK(facts_text(world.loader).find("bpffs: none is mounted") != std::string::npos);
-  for (const char* word : {"nftables", "connection", "tcpdump", "xdpdump"}) {
+  for (const char* word : {"nftables", "connection", "rp_filter", "tcpdump", "xdpdump"}) {
     CHECK(bypass_text().find(word) != std::string::npos);
   }
 }

@@ -269,6 +269,38 @@ TEST_CASE("rx: a link-local address is another one on each interface") {
   CHECK(tunnel.right.raised(PeerEventKind::endpoint_moved));
 }
 
+TEST_CASE("rx: an authentic packet by AF_XDP from an address of our own is a martian") {
+  Tunnel tunnel;
+  const std::vector<IpAddress> own{IpAddress::parse("192.0.2.2").value(),
+                                   IpAddress::parse("198.51.100.7").value()};
+  tunnel.right.own_addresses.exchange(&own);
+  (void)tunnel.sealed(packet());
+  (void)tunnel.right.tun.take_written();
+  (void)tunnel.right.take_events();
+  UmemKernel kernel(16, 16);
+  UmemSocket socket(kernel.receiver);
+
+  // Between two that are well.
+  for (const char* const source : {"192.0.2.1", "198.51.100.7", "192.0.2.1"}) {
+    PacketSpec outer = udp_spec();
+    outer.source = source;
+    outer.source_port = 1;
+    outer.payload = tunnel.sealed(packet(), true).payload;
+    REQUIRE(kernel.deliver(build_frame(build_packet(outer))));
+  }
+  CHECK(tunnel.right.rx.run(socket) == 3);
+  CHECK(tunnel.right.drops(XM_DROP_outer_martian) == 1);
+  CHECK(tunnel.right.counters.delivered_packets.value() == 3);
+  CHECK_FALSE(tunnel.right.raised(PeerEventKind::endpoint_moved));
+  CHECK(tunnel.right.peer.path.load()->remote == Endpoint::parse(kRight.remote).value());
+
+  // By the socket the kernel has looked: two agents of one machine may talk to each other.
+  tunnel.left.socket.move_to(Endpoint::parse("198.51.100.7:1").value());
+  (void)tunnel.sealed(packet());
+  CHECK(tunnel.right.raised(PeerEventKind::endpoint_moved));
+  CHECK(tunnel.right.drops(XM_DROP_outer_martian) == 1);
+}
+
 TEST_CASE("rx: an initiator hears of a session's last minutes once") {
   Tunnel tunnel;
   tunnel.clock.advance(166s);
