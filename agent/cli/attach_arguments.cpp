@@ -70,7 +70,7 @@ constexpr std::array<AttachOption, AttachArguments::kCount> kOptions{{
        return set_word<&AttachRequest::zero_copy, parse_zero_copy>(request, value,
                                                                    "auto, yes or no");
      }},
-    {"chunks", "chunks", "N", "Buffers a queue, a power of two (default: 2048)",
+    {"chunks", "chunks", "N", "Buffers a queue, a power of two from 128 (default: 2048)",
      set_number<&AttachRequest::chunks>},
     {"rx-ring", "rx_ring", "N",
      "Entries of a queue's receive ring, a power of two\n"

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "agent/ctl/printable.hpp"
+#include "agent/io/xsk_setup.hpp"
 #include "xdpmesh/abi.h"
 
 namespace xm {
@@ -49,10 +50,11 @@ std::string range_fault(std::string_view member, std::uint32_t value, std::uint3
          std::to_string(most) + ", got " + std::to_string(value);
 }
 
-std::string ring_fault(std::string_view member, std::uint32_t value) {
-  if (value >= kLeastRing && value <= kMostRing && std::has_single_bit(value)) return {};
-  return std::string(member) + ": expected a power of two from " + std::to_string(kLeastRing) +
-         " to " + std::to_string(kMostRing) + ", got " + std::to_string(value);
+std::string entries_fault(std::string_view member, std::uint32_t value,
+                          std::uint32_t least = kLeastRing) {
+  if (value >= least && value <= kMostRing && std::has_single_bit(value)) return {};
+  return std::string(member) + ": expected a power of two from " + std::to_string(least) + " to " +
+         std::to_string(kMostRing) + ", got " + std::to_string(value);
 }
 
 }  // namespace
@@ -84,9 +86,9 @@ std::string attach_request_fault(const AttachRequest& request) {
     return "zero_copy: expected auto or no with mode generic, which always copies, got yes";
   }
   for (std::string fault : {range_fault("queues", request.queues.value_or(1), 1, XM_MAX_QUEUES),
-                            ring_fault("chunks", request.chunks),
-                            ring_fault("rx_ring", request.rx_ring.value_or(kLeastRing)),
-                            ring_fault("fill_ring", request.fill_ring.value_or(kLeastRing)),
+                            entries_fault("chunks", request.chunks, kFewestChunks),
+                            entries_fault("rx_ring", request.rx_ring.value_or(kLeastRing)),
+                            entries_fault("fill_ring", request.fill_ring.value_or(kLeastRing)),
                             range_fault("busy_poll_microseconds", request.busy_poll_microseconds, 0,
                                         kMostBusyPollMicroseconds)}) {
     if (!fault.empty()) return fault;

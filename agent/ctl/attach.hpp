@@ -41,6 +41,7 @@ struct AttachRequest {
   bool dry_run = false;                      // only say what would happen
 };
 
+// Entries of a ring; of chunks there are kFewestChunks (agent/io/xsk_setup.hpp) at least.
 inline constexpr std::uint32_t kLeastRing = 64;
 inline constexpr std::uint32_t kMostRing = 32768;
 inline constexpr std::uint32_t kMostBusyPollMicroseconds = 1'000'000;

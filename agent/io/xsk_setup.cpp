@@ -21,8 +21,6 @@ namespace {
 
 constexpr std::uint32_t kSmallChunk = 2048;
 constexpr std::uint32_t kLargeChunk = 4096;
-// A batch of the walk and as much again; less would be empty most of the time.
-constexpr std::uint32_t kFewestChunks = 128;
 // Nothing is sent, but the kernel binds no socket without it.
 constexpr std::uint32_t kCompletionRing = 2;
 constexpr Duration kBindPause = 5ms;

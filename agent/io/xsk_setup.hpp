@@ -22,6 +22,9 @@ enum class ZeroCopy : std::uint8_t {
   off,        // copy: the only one that works with a program in generic mode
 };
 
+// A batch of the walk and as much again; less would be empty most of the time.
+inline constexpr std::uint32_t kFewestChunks = 128;
+
 struct XskOptions {
   std::uint32_t interface_index = 0;
   std::uint32_t queue = 0;
@@ -29,7 +32,8 @@ struct XskOptions {
   std::uint32_t mtu = 1500;
   // Bytes, 2048 or 4096; 0: 2048 if that holds a frame of the MTU with two VLAN tags, else 4096.
   std::uint32_t chunk_size = 0;
-  // So many packets may arrive while the worker does not look. 2048 of 2048 bytes are 4 MB.
+  // So many packets may arrive while the worker does not look; kFewestChunks or more. 2048 of 2048
+  // bytes are 4 MB.
   std::uint32_t chunks = 2048;
   // Entries, powers of two; 0: room for all chunks, so that neither ring ever overflows.
   std::uint32_t receive_ring = 0;
