@@ -108,24 +108,40 @@ void HeldInterface::go_live(const SteeringTerms& terms) {
 }
 
 // The program passes everything before its sockets go.
-bool HeldInterface::let_go_of_sockets() {
-  if (attachment_) {
-    is_live_ = false;
-    configure();
-    queues_.close_from(attachment_->program(), 0);
-  }
-  return queues_.settle();
+void HeldInterface::stop_redirecting() {
+  if (!attachment_) return;
+  is_live_ = false;
+  configure();
+  queues_.close_from(attachment_->program(), 0);
 }
 
 bool HeldInterface::leave_in_place() {
-  if (!let_go_of_sockets()) return false;
+  stop_redirecting();
+  if (!queues_.settle()) return false;
   attachment_.reset();
   return true;
 }
 
 bool HeldInterface::detach(std::vector<AttachStep>& steps) {
-  if (!let_go_of_sockets()) return false;
-  if (!attachment_) return true;
+  leaving_ = true;
+  stop_redirecting();
+  if (!queues_.settle()) return false;
+  take_off(steps);
+  return true;
+}
+
+bool HeldInterface::finish_leaving() {
+  if (!queues_.reap()) return false;
+  std::vector<AttachStep> steps;
+  take_off(steps);
+  for (const AttachStep& step : steps) {
+    if (!step.taken) log::error(step.what + ": " + step.reason);
+  }
+  return true;
+}
+
+void HeldInterface::take_off(std::vector<AttachStep>& steps) {
+  if (!attachment_) return;
   const AttachReport& report = attachment_->report();
   const std::string what =
       std::string(attach_mode_name(report.mode)) + " XDP program off " + name();
@@ -135,7 +151,6 @@ bool HeldInterface::detach(std::vector<AttachStep>& steps) {
     steps.push_back({what, false, detached.error().what});
   }
   attachment_.reset();
-  return true;
 }
 
 // --- sockets ---
@@ -265,6 +280,7 @@ std::uint64_t HeldInterface::newly_lost() {
 void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
   terms_ = terms;
   (void)queues_.reap();
+  if (leaving_) return;
   if (away_ == Away::deleted) return come_back(now);
   if (!attachment_) return;
   std::array<char, IF_NAMESIZE> buffer{};
@@ -282,7 +298,6 @@ void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
     const bool is_there = if_indextoname(attachment_->ifindex(), buffer.data()) != nullptr;
     return lose_interface(is_there ? Away::taken_off : Away::deleted);
   }
-  if (!is_live_) return;  // on its way off: a detach() that waits for a worker
   if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts), now);
 }
 

@@ -48,10 +48,14 @@ class HeldInterface {
   void go_live(const SteeringTerms& terms);
 
   // Stops redirecting, empties the sockets and takes the program off. False while a worker has not
-  // let go of a socket: call again.
+  // let go of a socket, which is waited for a second: it is leaving then.
   [[nodiscard]] bool detach(std::vector<AttachStep>& steps);
-  // Likewise, but the program stays with its pins and passes everything: the next agent adopts it
-  // as it would after a crash, and the driver need not be set up anew.
+  // Whether a detach() has begun and not ended; nothing brings the interface back to life.
+  [[nodiscard]] bool is_leaving() const { return leaving_; }
+  // Goes on with that, without waiting. True when it is off; what the driver refused is logged.
+  [[nodiscard]] bool finish_leaving();
+  // As detach(), but the program stays with its pins and passes everything: the next agent adopts
+  // it as it would after a crash, and the driver need not be set up anew. False: call again.
   [[nodiscard]] bool leave_in_place();
 
   // Looks at the interface and does what its changes ask for: up, down, queues, MTU, addresses,
@@ -80,7 +84,8 @@ class HeldInterface {
   // How the program left the interface without our doing.
   enum class Away : std::uint8_t { no, deleted, taken_off };
 
-  [[nodiscard]] bool let_go_of_sockets();
+  void stop_redirecting();
+  void take_off(std::vector<AttachStep>& steps);
   void note(AttachStep step);
   [[nodiscard]] XskOptions socket_options() const;
   [[nodiscard]] std::uint32_t wanted_queues() const;
@@ -103,6 +108,7 @@ class HeldInterface {
   std::optional<RxChooser> chooser_;
   SteeringTerms terms_;
   bool is_live_ = false;
+  bool leaving_ = false;
   Away away_ = Away::no;
   Backoff retry_;        // of binding sockets, and of coming back
   std::string refused_;  // why it did not come back when it was tried last

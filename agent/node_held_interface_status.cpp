@@ -39,7 +39,14 @@ AttachmentStatus HeldInterface::status(Instant now) const {
   status.largest_frame = queues_.largest_frame();
   status.queues = queues_.status(attachment_->program());
   if (auto verdicts = attachment_->program().verdicts()) status.verdicts = *verdicts;
-  if (!facts_.up) {
+  if (!is_live_) {
+    status.state = InterfaceState::socket;
+    status.state_reason =
+        std::string(leaving_ ? "it is being detached" : "its XDP program is off it") +
+        ": a worker has not let go of its AF_XDP sockets yet";
+    status.rx = ReceiveChoice::socket;
+    status.rx_reason = status.state_reason;
+  } else if (!facts_.up) {
     status.state = InterfaceState::down;
   } else if (request_.rx != ReceiveChoice::socket && queues_.bound() < wanted_queues()) {
     status.state = InterfaceState::socket;

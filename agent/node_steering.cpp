@@ -48,14 +48,21 @@ Steering::~Steering() {
 void Steering::leave() {
   for (const auto& held : held_) {
     std::vector<AttachStep> steps;
-    (void)(at_the_end_ == AtTheEnd::detach ? held->detach(steps) : held->leave_in_place());
+    const bool goes = at_the_end_ == AtTheEnd::detach || held->is_leaving();
+    (void)(goes ? held->detach(steps) : held->leave_in_place());
   }
 }
 
 // --- attaching and detaching ---
 
 Result<AttachReply> Steering::attach(const AttachRequest& request, Instant now) {
-  if (find(request.interface) != nullptr) {
+  if (const HeldInterface* const held = find(request.interface); held != nullptr) {
+    if (held->is_leaving()) {
+      return Error{request.interface +
+                       " is being detached, and a worker has not let go of its AF_XDP sockets "
+                       "yet: try again",
+                   EBUSY};
+    }
     return Error{"this agent holds " + request.interface + " already: `xdp-mesh detach " +
                      request.interface + "` first",
                  EBUSY};
@@ -97,7 +104,10 @@ Result<DetachReply> Steering::detach(const std::string& interface) {
   DetachReply reply;
   reply.interface = interface;
   if (!held->detach(reply.steps)) {
-    return Error{"a worker has not let go of a socket of " + interface + " for a second: try again",
+    return Error{"a worker has not let go of a socket of " + interface +
+                     " for a second: data messages come by the UDP socket, and the program goes as "
+                     "soon as the worker lets go; `xdp-mesh status` shows " +
+                     interface + " until then",
                  EAGAIN};
   }
   held_.remove_if([&](const auto& one) { return one.get() == held; });
@@ -169,8 +179,10 @@ void Steering::tend(Instant now, std::uint64_t socket_lost) {
   if (held_.empty()) return;
   if (follow_at_ <= now) {
     follow_at_ = now + kFollowInterval;
+    let_leave();
     for (const auto& held : held_) held->follow(terms_, now);
   }
+  if (held_.empty()) return;
   if (sample_at_ <= now) {
     sample_at_ = now + kSampleInterval;
     for (const auto& held : held_) held->beat();
@@ -180,6 +192,16 @@ void Steering::tend(Instant now, std::uint64_t socket_lost) {
     peers_at_ = now + kPeersInterval;
     publish_peers();
   }
+}
+
+// What a detach() gave up waiting for.
+void Steering::let_leave() {
+  held_.remove_if([](const auto& held) {
+    if (!held->is_leaving() || !held->finish_leaving()) return false;
+    log::info("detached from " + held->name());
+    return true;
+  });
+  if (held_.empty()) forget_maps();
 }
 
 // CPU is that of the workers and of all softirq work: with AF_XDP a packet costs little in either,

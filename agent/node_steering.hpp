@@ -48,7 +48,7 @@ class Steering {
   Steering(const Steering&) = delete;
   Steering& operator=(const Steering&) = delete;
 
-  // As of Controller.
+  // As of Controller. A detach that is answered with EAGAIN goes on by itself: tend() ends it.
   [[nodiscard]] Result<AttachReply> attach(const AttachRequest& request, Instant now);
   [[nodiscard]] Result<DetachReply> detach(const std::string& interface);
   [[nodiscard]] std::vector<AttachmentStatus> attachments(Instant now) const;
@@ -99,6 +99,7 @@ class Steering {
   void take_sample(Instant now, std::uint64_t socket_lost);
   void publish_peers();
   void apply_terms();
+  void let_leave();
 
   Engine& engine_;
   std::vector<Worker*> workers_;
