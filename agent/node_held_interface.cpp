@@ -171,6 +171,7 @@ XskOptions HeldInterface::socket_options() const {
 }
 
 std::uint32_t HeldInterface::wanted_queues() const {
+  if (!redirect_obstacle(facts_, attachment_->report().mode).empty()) return 0;
   const std::uint32_t there = std::min<std::uint32_t>(facts_.receive_queues, XM_MAX_QUEUES);
   return std::min(request_.queues.value_or(there), there);
 }
@@ -183,11 +184,15 @@ RxAbilities HeldInterface::abilities() const {
 
 // `patience`: how long it waits for queues that other sockets have.
 void HeldInterface::bind(std::vector<AttachStep>& steps, Duration patience) {
+  const AttachMode mode = attachment_->report().mode;
   const std::uint32_t wanted = wanted_queues();
-  const bool no_zero_copy = attachment_->report().mode == AttachMode::generic &&
-                            request_.zero_copy == ZeroCopyChoice::yes;
-  if (no_zero_copy) {
-    steps.push_back({"zero-copy", false, "the program runs in generic mode, which copies"});
+  if (wanted == 0) {
+    steps.push_back({"AF_XDP sockets", false,
+                     redirect_obstacle(facts_, mode) + "; data messages come by the UDP socket"});
+    return;
+  }
+  if (mode == AttachMode::generic && request_.zero_copy == ZeroCopyChoice::yes) {
+    steps.push_back({"zero-copy", false, zero_copy_obstacle(facts_, mode)});
     return;
   }
   if (request_.queues && *request_.queues > facts_.receive_queues) {

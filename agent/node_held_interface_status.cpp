@@ -48,9 +48,10 @@ AttachmentStatus HeldInterface::status(Instant now) const {
     status.rx_reason = status.state_reason;
   } else if (!facts_.up) {
     status.state = InterfaceState::down;
-  } else if (request_.rx != ReceiveChoice::socket && queues_.bound() < wanted_queues()) {
-    status.state = InterfaceState::socket;
-    status.state_reason = queues_.fault();
+  } else if (request_.rx != ReceiveChoice::socket) {
+    status.state_reason = redirect_obstacle(facts_, report.mode);
+    if (queues_.bound() < wanted_queues()) status.state_reason = queues_.fault();
+    if (!status.state_reason.empty()) status.state = InterfaceState::socket;
   }
   return status;
 }

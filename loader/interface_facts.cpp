@@ -1,10 +1,10 @@
 #include "loader/interface_facts.hpp"
 
+#include <bpf/btf.h>
 #include <ifaddrs.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -19,15 +19,16 @@
 #include "loader/dispatcher.hpp"
 #include "loader/interface_lock.hpp"
 #include "loader/interface_query.hpp"
+#include "loader/library_messages.hpp"
 #include "loader/netdev_family.hpp"
 #include "loader/vlan_devices.hpp"
 
 namespace xm {
 namespace {
 
-// The largest UMEM chunk, a page, less the kernel's headroom (XDP_PACKET_HEADROOM) and an Ethernet
-// header with two VLAN tags.
-constexpr std::uint32_t kLargestMtu = 4096 - 256 - 14 - 8;
+struct FreeTypes {
+  void operator()(btf* types) const { ::btf__free(types); }
+};
 
 struct FreeAddresses {
   void operator()(ifaddrs* list) const { ::freeifaddrs(list); }
@@ -113,12 +114,10 @@ bool counts_maps_as_locked(const char* release) {
   return major < 5 || (major == 5 && minor < 11);
 }
 
-std::string ethernet_obstacle(const InterfaceFacts& interface) {
-  if (interface.loopback) return "loopback: generic mode only, and nothing from outside comes by";
-  if (interface.mac == std::array<std::uint8_t, 6>{}) {
-    return "no Ethernet address: packets there have no Ethernet header, and the program passes all";
-  }
-  return {};
+// Where libbpf looks when it loads the program: /sys/kernel/btf, /boot and others.
+bool has_kernel_types() {
+  catch_library_messages();
+  return std::unique_ptr<btf, FreeTypes>(::btf__load_vmlinux_btf()) != nullptr;
 }
 
 }  // namespace
@@ -163,7 +162,7 @@ LoaderFacts loader_facts(const Places& places) {
     facts.kernel = machine.release;
     facts.maps_count_as_locked = counts_maps_as_locked(machine.release);
   }
-  facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+  facts.btf = has_kernel_types();
   facts.bpffs = find_bpffs(places);
   if (facts.bpffs && facts.bpffs->shared) {
     facts.dispatcher_obstacle = dispatcher_obstacle();
@@ -173,42 +172,30 @@ LoaderFacts loader_facts(const Places& places) {
   return facts;
 }
 
-std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
-                                          const LoaderFacts& loader) {
-  std::vector<std::string> found;
-  const auto add = [&](bool applies, std::string text) {
-    if (applies) found.push_back(std::move(text));
-  };
-  add(!loader.bpf, "no CAP_BPF: no program can be loaded");
-  add(!loader.perfmon, "no CAP_PERFMON: the verifier refuses the program");
-  add(!loader.network_admin, "no CAP_NET_ADMIN: nothing can be put on an interface");
-  add(!loader.network_raw, "no CAP_NET_RAW: no AF_XDP socket can be opened");
-  add(!loader.bpffs || !loader.bpffs->shared,
-      "no bpffs on /sys/fs/bpf: the pins are in one of xdp-mesh's own");
-  add(loader.dispatcher_obstacle.has_value(),
-      "no libxdp dispatcher, a BPF link instead: " + loader.dispatcher_obstacle.value_or(""));
-  add(!interface.owner.empty(), "process " + interface.owner + " owns the interface");
-  const std::string ethernet = ethernet_obstacle(interface);
-  add(!ethernet.empty(), ethernet);
-  add(!interface.up, "the interface is down");
-  add(interface.features && !interface.features->basic,
-      "the driver has no native XDP: generic mode");
-  add(interface.features && !interface.features->zero_copy,
-      "the driver has no zero-copy AF_XDP: packets are copied into the UMEM");
-  for (const AttachedProgram& program : interface.programs) {
-    add(!program.dispatcher && !program.is_ours(),
-        "the XDP program " + program.to_string() + " is there and is not replaced");
+bool InterfaceFacts::has_ethernet() const {
+  return loopback || mac != std::array<std::uint8_t, 6>{};
+}
+
+std::string driver_name(const InterfaceFacts& interface) {
+  return "the driver " + (interface.driver.empty() ? "of " + interface.name : interface.driver);
+}
+
+std::string redirect_obstacle(const InterfaceFacts& interface, AttachMode mode) {
+  if (!interface.has_ethernet()) {
+    return interface.name + " has no Ethernet headers: the program passes everything there";
   }
-  add(interface.mtu > kLargestMtu, "the MTU is " + std::to_string(interface.mtu) +
-                                       ": packets of more than " + std::to_string(kLargestMtu) +
-                                       " bytes do not fit a UMEM chunk and go to the sockets");
-  add(interface.driver == "veth" && interface.gro == false,
-      "GRO is off on this veth: packets that the program passes come one by one (ethtool -K " +
-          interface.name + " gro on)");
-  add(loader.locked_memory_limit && !loader.lock_memory,
-      "locked memory is limited to " + std::to_string(loader.locked_memory_limit.value_or(0)) +
-          " bytes: a UMEM counts against that (ulimit -l)");
-  return found;
+  if (mode == AttachMode::native && interface.features && !interface.features->redirect) {
+    return driver_name(interface) + " cannot redirect";
+  }
+  return {};
+}
+
+std::string zero_copy_obstacle(const InterfaceFacts& interface, AttachMode mode) {
+  if (mode == AttachMode::generic) return "generic mode copies";
+  if (interface.features && !interface.features->zero_copy) {
+    return driver_name(interface) + " has no zero-copy (netdev features)";
+  }
+  return {};
 }
 
 }  // namespace xm

@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/attach_report.hpp"
 #include "loader/attached_programs.hpp"
 #include "loader/bpffs.hpp"
 #include "xdpmesh/addr.hpp"
@@ -57,6 +58,9 @@ struct InterfaceFacts {
   // The process of the agent that owns it; empty when none does. A program of ours on it is then
   // what a dead agent left.
   std::string owner;
+
+  // Whether its packets have Ethernet headers: those of a TUN or of WireGuard have none.
+  [[nodiscard]] bool has_ethernet() const;
 };
 
 [[nodiscard]] Result<InterfaceFacts> interface_facts(const std::string& name,
@@ -65,7 +69,7 @@ struct InterfaceFacts {
 // What this process may do, and with what.
 struct LoaderFacts {
   bool bpf = false;            // CAP_BPF or CAP_SYS_ADMIN
-  bool perfmon = false;        // CAP_PERFMON or CAP_SYS_ADMIN: pointer arithmetic in programs
+  bool perfmon = false;        // CAP_PERFMON or CAP_SYS_ADMIN: the program reads kernel memory
   bool network_admin = false;  // CAP_NET_ADMIN
   bool network_raw = false;    // CAP_NET_RAW: AF_XDP sockets
   bool system_admin = false;   // CAP_SYS_ADMIN: the dispatcher, names of foreign programs
@@ -73,7 +77,7 @@ struct LoaderFacts {
   // RLIMIT_MEMLOCK, of the UMEMs, and before Linux 5.11 of maps too; absent: unlimited.
   std::optional<std::uint64_t> locked_memory_limit;
   bool maps_count_as_locked = false;
-  bool btf = false;  // the kernel's own types are readable
+  bool btf = false;  // the kernel's own types are readable: the program is fitted to them (CO-RE)
   std::string kernel;
   std::optional<Bpffs> bpffs;
   // Why libxdp's dispatcher cannot be used; absent when it can.
@@ -83,8 +87,13 @@ struct LoaderFacts {
 // Loads and unloads two empty programs to ask for the dispatcher; changes nothing.
 [[nodiscard]] LoaderFacts loader_facts(const Places& places = {});
 
-// What would keep an attach from its best, one sentence each: "…: …"; empty when nothing.
-[[nodiscard]] std::vector<std::string> attach_obstacles(const InterfaceFacts& interface,
-                                                        const LoaderFacts& loader);
+// "the driver veth".
+[[nodiscard]] std::string driver_name(const InterfaceFacts& interface);
+
+// Why a program in this mode, native or generic, brings nothing to AF_XDP sockets there; empty when
+// nothing speaks against it.
+[[nodiscard]] std::string redirect_obstacle(const InterfaceFacts& interface, AttachMode mode);
+// Likewise, why their packets are copied.
+[[nodiscard]] std::string zero_copy_obstacle(const InterfaceFacts& interface, AttachMode mode);
 
 }  // namespace xm

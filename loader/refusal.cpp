@@ -27,6 +27,9 @@ const char* capability_name(unsigned number) {
 
 Error refusal(std::string what, int error, std::initializer_list<unsigned> needed) {
   Error refused = errno_error(std::move(what), error);
+  // libbpf's answer before it has asked the kernel for anything.
+  if (error == ESRCH)
+    refused.what += " (no BTF of this kernel is found, as of CONFIG_DEBUG_INFO_BTF)";
   if (error != EPERM && error != EACCES) return refused;
   const Capabilities held = Capabilities::effective();
   std::string missing;

@@ -1,6 +1,7 @@
 #include "agent/ctl/attach_plan.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "xdpmesh/abi.h"
@@ -22,13 +23,15 @@ class Plan {
   }
 
   AttachReply make() && {
-    if (!may_load() || !has_place()) return std::move(reply_);
-    choose_mode();
-    if (native_ || generic_) {
+    if (!is_free() || !has_place() || !may_load()) return std::move(reply_);
+    plan_pins();
+    if (!adopts()) {
+      choose_mode();
+      if (mode_ == AttachMode::automatic) return std::move(reply_);
       choose_way();
-      choose_receiving();
-      reply_.attached = !fails_;
     }
+    choose_receiving();
+    reply_.attached = !fails_;
     return std::move(reply_);
   }
 
@@ -40,24 +43,24 @@ class Plan {
     reply_.steps.push_back({std::move(what), false, std::move(reason)});
   }
 
-  bool may_load() {
-    if (loader_.bpf && loader_.network_admin) {
-      took("load the program", loader_.btf ? "" : "this kernel has no BTF; it is not needed");
-      return true;
-    }
-    refused("load the program", std::string(loader_.bpf ? "CAP_NET_ADMIN" : "CAP_BPF") +
-                                    " is missing: run as root, or give the agent that capability");
+  // What was demanded is refused when it cannot be; while the interface is down that is not known.
+  void lacks(bool demanded) { fails_ = fails_ || (demanded && interface_.up); }
+
+  bool is_free() {
+    if (interface_.owner.empty()) return true;
+    refused("own " + interface_.name, "an xdp-mesh agent (process " + interface_.owner +
+                                          ") already owns it: `xdp-mesh detach " + interface_.name +
+                                          "` makes it let go");
     return false;
   }
 
-  // Programs of others keep their place.
+  // Programs of others keep their place. Ours is what an agent left that is gone: nobody owns it.
   bool has_place() {
     for (const AttachedProgram& program : interface_.programs) {
       if (program.is_ours()) {
-        took("adopt or replace our own program", program.to_string() + " is there");
+        predecessor_ = program;
       } else if (program.dispatcher) {
-        behind_dispatcher_ = true;
-        took("join libxdp's dispatcher", program.to_string() + " is there and stays");
+        look_into(program);
       } else {
         refused("find a place on the interface",
                 program.to_string() + " is there and is never replaced: remove it (`ip link set " +
@@ -69,45 +72,105 @@ class Plan {
     return true;
   }
 
+  void look_into(const AttachedProgram& dispatcher) {
+    const auto ours = std::ranges::find_if(dispatcher.members, &AttachedProgram::is_ours);
+    if (ours != dispatcher.members.end()) predecessor_ = *ours;
+    if (!predecessor_ || dispatcher.members.size() > 1) other_dispatcher_ = dispatcher;
+  }
+
+  bool may_load() {
+    std::string missing;
+    for (const auto& [has, name] :
+         {std::pair{loader_.bpf, "CAP_BPF"}, std::pair{loader_.perfmon, "CAP_PERFMON"},
+          std::pair{loader_.network_admin, "CAP_NET_ADMIN"}}) {
+      if (!has) missing += (missing.empty() ? "" : ", ") + std::string(name);
+    }
+    if (!missing.empty()) {
+      refused("load the program",
+              "this process lacks " + missing + ": run as root, or give the agent what is missing");
+    } else if (!loader_.btf) {
+      refused("load the program",
+              "no BTF of this kernel is found (/sys/kernel/btf/vmlinux): the program is fitted to "
+              "the kernel's types by it; a kernel built with CONFIG_DEBUG_INFO_BTF has it");
+    } else {
+      took("load the program", "");
+      return true;
+    }
+    return false;
+  }
+
+  void plan_pins() {
+    if (loader_.bpffs) {
+      took("pins in " + loader_.bpffs->directory, "");
+    } else if (loader_.system_admin) {
+      took("pins in a bpffs of xdp-mesh's own", "none is mounted on /sys/fs/bpf");
+    } else {
+      refused("pins",
+              "no bpffs is mounted, and CAP_SYS_ADMIN is missing to mount one; the program goes "
+              "when the agent ends");
+    }
+  }
+
+  // A predecessor's mode and way go on, unless another mode is asked for.
+  bool adopts() {
+    if (!predecessor_) return false;
+    if (request_.mode == AttachMode::automatic || request_.mode == predecessor_->mode) {
+      mode_ = predecessor_->mode;
+      took("adopt or replace our own program", predecessor_->to_string() + " is there");
+      return true;
+    }
+    took("take off our own program",
+         predecessor_->to_string() + " is there, and another mode is asked for");
+    return false;
+  }
+
   void choose_mode() {
+    if (other_dispatcher_) return join_mode(other_dispatcher_->mode);
     if (request_.mode == AttachMode::generic) {
-      generic_ = true;
+      mode_ = AttachMode::generic;
       took("generic mode", "asked for");
       return;
     }
     if (interface_.loopback) {
       refused("native mode", "a loopback has no driver that could run a program");
     } else if (interface_.features && !interface_.features->basic) {
-      refused("native mode", "the driver " + driver() + " has no XDP");
+      refused("native mode", driver_name(interface_) + " has no XDP");
     } else {
-      native_ = true;
+      mode_ = AttachMode::native;
       took("native mode", interface_.features
-                              ? "the driver " + driver() + " says that it can"
+                              ? driver_name(interface_) + " says that it can"
                               : "not known before it is tried: this kernel does not say what " +
-                                    driver() + " can (Linux 6.3 and later do)");
+                                    driver_name(interface_) + " can (Linux 6.3 and later do)");
       return;
     }
     if (request_.mode == AttachMode::automatic) {
-      generic_ = true;
+      mode_ = AttachMode::generic;
       took("generic mode", "works on any interface");
     }
   }
 
-  void choose_way() {
-    const bool can_dispatch =
-        loader_.system_admin && loader_.bpffs.has_value() && loader_.bpffs->shared;
-    if (can_dispatch) {
-      took("libxdp dispatcher",
-           "other XDP programs can join; where the kernel refuses it, a "
-           "BPF link");
+  // The kernel runs programs in one mode at a time.
+  void join_mode(AttachMode theirs) {
+    const std::string name(attach_mode_name(request_.mode));
+    if (request_.mode != AttachMode::automatic && request_.mode != theirs) {
+      refused(name + " mode", other_dispatcher_->to_string() + " is there in the other mode");
       return;
     }
-    const std::string why = !loader_.system_admin ? "CAP_SYS_ADMIN is missing"
-                            : loader_.bpffs       ? "the machine's bpffs is not in sight"
-                                                  : "no bpffs is mounted";
-    refused("libxdp dispatcher", why);
-    if (behind_dispatcher_) {
-      refused("BPF link", "the dispatcher that is there has the place");
+    mode_ = theirs;
+    took(std::string(attach_mode_name(theirs)) + " mode",
+         "as " + other_dispatcher_->to_string() + ", which is there");
+  }
+
+  void choose_way() {
+    if (!loader_.dispatcher_obstacle) {
+      took("libxdp dispatcher",
+           other_dispatcher_ ? other_dispatcher_->to_string() + " is there and stays: it runs both"
+                             : "other XDP programs can join");
+      return;
+    }
+    refused("libxdp dispatcher", *loader_.dispatcher_obstacle);
+    if (other_dispatcher_) {
+      refused("BPF link", other_dispatcher_->to_string() + " has the place");
       fails_ = true;
       return;
     }
@@ -119,14 +182,11 @@ class Plan {
       took("receive by the UDP socket", "asked for");
       return;
     }
-    if (!loader_.network_raw) {
-      refused("AF_XDP sockets", "CAP_NET_RAW is missing: data messages come by the UDP socket");
-      fails_ = request_.rx == ReceiveChoice::xdp;
-      return;
-    }
-    if (interface_.features && native_ && !interface_.features->redirect) {
-      refused("AF_XDP sockets", "the driver " + driver() + " cannot redirect");
-      fails_ = request_.rx == ReceiveChoice::xdp;
+    std::string obstacle = redirect_obstacle(interface_, mode_);
+    if (!loader_.network_raw) obstacle = "CAP_NET_RAW is missing";
+    if (!obstacle.empty()) {
+      refused("AF_XDP sockets", obstacle + "; data messages come by the UDP socket");
+      lacks(request_.rx == ReceiveChoice::xdp || request_.zero_copy == ZeroCopyChoice::yes);
       return;
     }
     choose_queues();
@@ -158,15 +218,15 @@ class Plan {
       took("copy mode", "asked for");
       return;
     }
-    const bool known_not = !native_ || (interface_.features && !interface_.features->zero_copy);
-    if (!known_not) {
-      took("zero-copy", interface_.features ? "the driver " + driver() + " says that it can"
+    const std::string obstacle = zero_copy_obstacle(interface_, mode_);
+    if (obstacle.empty()) {
+      took("zero-copy", interface_.features ? driver_name(interface_) + " says that it can"
                                             : "tried; else copy mode");
       return;
     }
-    refused("zero-copy", native_ ? "the driver " + driver() + " cannot" : "generic mode copies");
-    fails_ = fails_ || request_.zero_copy == ZeroCopyChoice::yes;
-    if (!fails_) took("copy mode", "");
+    refused("zero-copy", obstacle);
+    if (request_.zero_copy == ZeroCopyChoice::yes) return lacks(true);
+    took("copy mode", "");
   }
 
   void choose_chunks() {
@@ -188,121 +248,22 @@ class Plan {
          reason);
   }
 
-  [[nodiscard]] std::string driver() const {
-    return interface_.driver.empty() ? "of " + interface_.name : interface_.driver;
-  }
-
   const AttachRequest& request_;
   const InterfaceFacts& interface_;
   const LoaderFacts& loader_;
   AttachReply reply_;
-  bool native_ = false;
-  bool generic_ = false;
-  bool behind_dispatcher_ = false;
+  AttachMode mode_ = AttachMode::automatic;          // native or generic, once it is chosen
+  std::optional<AttachedProgram> predecessor_;       // of ours
+  std::optional<AttachedProgram> other_dispatcher_;  // runs programs of others
   bool fails_ = false;
   std::uint32_t queues_ = 1;
 };
-
-std::string line(const std::string& label, const std::string& value) {
-  return "  " + label + ": " + value + "\n";
-}
-
-std::string yes_or_no(bool value) {
-  return value ? "yes" : "no";
-}
-
-std::string queues_text(const InterfaceFacts& interface) {
-  std::string text = std::to_string(interface.receive_queues);
-  if (interface.most_channels) {
-    const ChannelCounts& most = *interface.most_channels;
-    text += ", at most " + std::to_string(std::max(most.combined + most.receive, 1U)) +
-            " (`ethtool -L " + interface.name +
-            "`; newer kernels refuse fewer while AF_XDP sockets are bound: detach first)";
-  }
-  return text;
-}
-
-std::string features_text(const std::optional<XdpFeatures>& features) {
-  if (!features) return "not known: the kernel does not say (Linux 6.3 and later do)";
-  std::string text;
-  const auto add = [&text](bool has, const char* name) {
-    if (has) text += (text.empty() ? "" : ", ") + std::string(name);
-  };
-  add(features->basic, "native mode");
-  add(features->redirect, "redirect");
-  add(features->zero_copy, "zero-copy");
-  add(features->receive_frags, "packets of several buffers");
-  return text.empty() ? "none: generic mode only" : text;
-}
-
-std::string programs_text(const std::vector<AttachedProgram>& programs) {
-  std::string text;
-  for (const AttachedProgram& program : programs) {
-    text += (text.empty() ? "" : ", ") + program.to_string();
-    if (program.is_ours()) text += " of an xdp-mesh agent";
-    if (program.dispatcher) text += ", libxdp's dispatcher";
-    for (const AttachedProgram& member : program.members) text += ", in it " + member.to_string();
-  }
-  return text.empty() ? "none" : text;
-}
 
 }  // namespace
 
 AttachReply plan_attach(const AttachRequest& request, const InterfaceFacts& interface,
                         const LoaderFacts& loader) {
   return Plan(request, interface, loader).make();
-}
-
-std::string facts_text(const InterfaceFacts& interface) {
-  std::string text =
-      line("device", "index " + std::to_string(interface.index) + ", driver " +
-                         (interface.driver.empty() ? "unknown" : interface.driver) + ", MTU " +
-                         std::to_string(interface.mtu) + (interface.up ? ", up" : ", down"));
-  text += line("receive queues", queues_text(interface));
-  text += line("XDP", features_text(interface.features));
-  if (interface.gro) {
-    text += line("GRO", *interface.gro ? "on"
-                                       : "off (with it on the UDP socket gets many packets "
-                                         "at once: `ethtool -K " +
-                                             interface.name + " gro on`)");
-  }
-  text += line("programs there", programs_text(interface.programs));
-  if (interface.addresses.empty()) {
-    text += line("addresses", "none: what arrives passes to the kernel until there is one");
-  }
-  return text;
-}
-
-std::string facts_text(const LoaderFacts& loader) {
-  std::string text = line("kernel", loader.kernel + (loader.btf ? ", with BTF" : ", without BTF"));
-  text += line("CAP_BPF", yes_or_no(loader.bpf));
-  text += line("CAP_NET_ADMIN", yes_or_no(loader.network_admin));
-  text += line("CAP_NET_RAW", yes_or_no(loader.network_raw));
-  text += line("CAP_SYS_ADMIN",
-               yes_or_no(loader.system_admin) + (loader.system_admin ? "" : ": no dispatcher"));
-  const bool unlimited = loader.lock_memory || !loader.locked_memory_limit;
-  text += line("locked memory", unlimited
-                                    ? "no limit"
-                                    : std::to_string(*loader.locked_memory_limit) + " bytes" +
-                                          (loader.maps_count_as_locked ? ", maps count too" : ""));
-  text += line("bpffs", !loader.bpffs ? "none is mounted: one of our own is, where we may"
-                                      : loader.bpffs->directory + (loader.bpffs->shared
-                                                                       ? ""
-                                                                       : ", our own: bpftool "
-                                                                         "elsewhere does not see "
-                                                                         "it"));
-  return text;
-}
-
-std::string bypass_text() {
-  return "Data messages that go to AF_XDP bypass the kernel's firewall (nftables, iptables),\n"
-         "connection tracking and tcpdump: rules for the WireGuard port see only handshakes. They\n"
-         "bypass the reverse-path filter (rp_filter), too: of their source address only martians "
-         "and\n"
-         "this machine's own addresses are refused.\n"
-         "`xdpdump -i IF` (package xdp-tools) shows such packets; `xdp-mesh attach IF --rx "
-         "socket`\n"
-         "leaves them to the kernel.\n";
 }
 
 std::string plan_text(const AttachReply& plan) {

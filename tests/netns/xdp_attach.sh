@@ -17,6 +17,26 @@ moves_by_xdp() {
     receives_by "$B" "$WB" xdp
 }
 
+# planned KIND: the mode, or the way, that --dry-run has said; the last one that was not refused.
+planned() {
+  case $1 in
+    mode) sed -n 's/^  done     \(native\|generic\) mode.*/\1/p' "$TMP/plan" ;;
+    via) sed -n 's/^  done     libxdp dispatcher.*/dispatcher/p; s/^  done     BPF link.*/link/p' "$TMP/plan" ;;
+  esac | tail -n 1
+}
+# attaches_as_planned OPTION...: mode, way, and what the kernel refused, with its reason.
+attaches_as_planned() {
+  local reason
+  ours "$B" attach u0 --dry-run "$@" >"$TMP/plan" || return 1
+  ours "$B" attach u0 "$@" >"$TMP/attached" || return 1
+  cat "$TMP/plan" "$TMP/attached"
+  figure_is "$B" "$WB" '.interfaces[0].program.mode' "$(planned mode)" &&
+    figure_is "$B" "$WB" '.interfaces[0].program.via' "$(planned via)" || return 1
+  while read -r reason; do
+    grep -qF -- "$reason" "$TMP/attached" || { echo "attach does not say: $reason" && return 1; }
+  done < <(sed -n "/zero-copy/! s/^  refused  [a-zA-Z_ -]*: //p" "$TMP/plan")
+}
+
 # ---- nothing happens by itself ------------------------------------------------------------------
 check "--dry-run says what would happen" shows "would be attached" ours "$B" attach u0 --dry-run
 check "--dry-run leaves nothing" nothing_is_left "$B" u0
@@ -24,9 +44,29 @@ check "--dry-run holds nothing" figure_is "$B" "$WB" '.interfaces | length' 0
 # A veth has no zero-copy: who demands it gets an error, not less.
 check "--zerocopy yes where there is none: refused" \
   refuses 1 "zero-copy on all queues was demanded" ours "$B" attach u0 --zerocopy yes
+check "--zerocopy yes where there is none: --dry-run says so" \
+  refuses 1 "has no zero-copy" ours "$B" attach u0 --zerocopy yes --dry-run
 check "--zerocopy yes where there is none: nothing is left" nothing_is_left "$B" u0
 check "--zerocopy yes where there is none: nothing is held" \
   figure_is "$B" "$WB" '.interfaces | length' 0
+
+check "attach does what --dry-run says" attaches_as_planned
+check "detach" ours "$B" detach u0
+
+# Without Ethernet headers the program is not sure of anything.
+ip -n "$B" tuntap add t0 mode tun
+ip -n "$B" link set t0 up
+NO_ETHERNET="t0 has no Ethernet headers: the program passes everything there"
+check "no Ethernet: --dry-run says so" shows "$NO_ETHERNET" ours "$B" attach t0 --dry-run
+check "no Ethernet: doctor says so" shows "$NO_ETHERNET" ours "$B" doctor t0
+check "no Ethernet: attach says so" shows "$NO_ETHERNET" ours "$B" attach t0
+check "no Ethernet: the status says so" \
+  figure_is "$B" "$WB" '.interfaces[0] | .state + " " + .rx' "socket socket"
+check "no Ethernet: detach" ours "$B" detach t0
+check "no Ethernet: --rx xdp is refused" refuses 1 "$NO_ETHERNET" ours "$B" attach t0 --rx xdp
+check "no Ethernet: --rx xdp --dry-run is refused" \
+  refuses 1 "$NO_ETHERNET" ours "$B" attach t0 --rx xdp --dry-run
+ip -n "$B" link del t0
 
 check "its own tunnel device: refused, with what to take instead" \
   refuses 1 "is this agent's own tunnel device" ours "$B" attach "$WB"
@@ -43,7 +83,7 @@ STREAM_RATE=5000000
 start_stream up "$A" "$B" 10.77.0.2
 start_stream down "$B" "$A" fd77::1
 for mode in native generic; do
-  check "$mode: attach" ours "$B" attach u0 --mode "$mode" --rx xdp
+  check "$mode: attach, as --dry-run says" attaches_as_planned --mode "$mode" --rx xdp
   remember_objects "$B" u0
   check "$mode: it runs in that mode" \
     figure_is "$B" "$WB" '.interfaces[0].program.mode' "$mode"
@@ -99,6 +139,10 @@ check "two agents: the error names the second" grep -q "$WC" "$TMP/refused"
 check "two agents: --to" ours "$B" attach u0 --to "$WB" "${NATIVE[@]}"
 check "the second agent is refused, and told who has it" \
   refuses 1 "${WG_PID[$WB]}" ours "$B" attach u0 --to "$WC"
+check "the second agent: --dry-run says the same" \
+  refuses 1 "(process ${WG_PID[$WB]}) already owns it" ours "$B" attach u0 --to "$WC" --dry-run
+check "doctor names the owner" \
+  refuses 1 "owner: an xdp-mesh agent, process ${WG_PID[$WB]}" ours "$B" doctor u0
 check "the second agent holds nothing" figure_is "$B" "$WC" '.interfaces | length' 0
 check "the second agent's tunnel works by its socket" ping_ok "$A" 10.78.0.2
 check "the status says so" receives_by "$B" "$WC" socket
@@ -145,6 +189,7 @@ theirs=$(program_on "$B" u0)
 theirs_runs() { [[ $(program_on "$B" u0) == "$theirs" ]]; }
 check "a foreign program is there: attach is refused" refuses 1 refused ours "$B" attach u0 --mode native
 check "it still runs" theirs_runs
+check "--dry-run says so too" refuses 1 "never replaced" ours "$B" attach u0 --mode native --dry-run
 check "--mode generic is refused as well, the kernel allows one mode" \
   refuses 1 refused ours "$B" attach u0 --mode generic
 check "it still runs" theirs_runs

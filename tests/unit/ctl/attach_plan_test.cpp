@@ -21,11 +21,13 @@ World best() {
   world.interface.name = "eth0";
   world.interface.index = 3;
   world.interface.up = true;
+  world.interface.mac = {2, 0, 0, 0, 0, 1};
   world.interface.mtu = 1500;
   world.interface.driver = "ixgbe";
   world.interface.receive_queues = 4;
   world.interface.features = XdpFeatures{true, true, true, true, 0};
-  world.loader.bpf = world.loader.network_admin = world.loader.network_raw = true;
+  world.loader.bpf = world.loader.perfmon = true;
+  world.loader.network_admin = world.loader.network_raw = true;
   world.loader.system_admin = world.loader.lock_memory = world.loader.btf = true;
   world.loader.kernel = "6.1.0";
   world.loader.bpffs = Bpffs{"/sys/fs/bpf/xdp-mesh", true};
@@ -36,10 +38,20 @@ std::string plan_of(const World& world) {
   return plan_text(plan_attach(world.request, world.interface, world.loader));
 }
 
-AttachedProgram foreign() {
+AttachedProgram program(const char* name, AttachMode mode = AttachMode::native) {
   AttachedProgram program;
   program.id = 12;
-  program.name = "xdp_pass";
+  program.name = name;
+  program.mode = mode;
+  return program;
+}
+
+AttachedProgram dispatcher(std::vector<AttachedProgram> members) {
+  AttachedProgram program;
+  program.id = 11;
+  program.name = "xdp_dispatcher";
+  program.dispatcher = true;
+  program.members = std::move(members);
   return program;
 }
 
@@ -67,28 +79,63 @@ TEST_CASE("attach plan: what stands in the way, and what then") {
     std::string words;
   };
   const std::vector<Row> rows{
-      {"no CAP_BPF", [](World& w) { w.loader.bpf = false; }, false, "CAP_BPF is missing"},
-      {"no CAP_NET_ADMIN", [](World& w) { w.loader.network_admin = false; }, false,
-       "CAP_NET_ADMIN is missing"},
-      {"a foreign program", [](World& w) { w.interface.programs = {foreign()}; }, false,
-       "is never replaced: remove it (`ip link set eth0 xdp off`)"},
-      {"a dispatcher",
+      {"no CAP_BPF", [](World& w) { w.loader.bpf = false; }, false,
+       "refused  load the program: this process lacks CAP_BPF: run as root"},
+      {"no CAP_PERFMON", [](World& w) { w.loader.perfmon = false; }, false,
+       "refused  load the program: this process lacks CAP_PERFMON"},
+      {"no CAP_NET_ADMIN, no CAP_PERFMON",
+       [](World& w) { w.loader.perfmon = w.loader.network_admin = false; }, false,
+       "lacks CAP_PERFMON, CAP_NET_ADMIN"},
+      {"no BTF", [](World& w) { w.loader.btf = false; }, false,
+       "refused  load the program: no BTF of this kernel is found"},
+      {"a living agent has it",
        [](World& w) {
-         w.interface.programs = {foreign()};
-         w.interface.programs[0].dispatcher = true;
+         w.interface.owner = "4711";
+         w.interface.programs = {program("xm_steer")};
        },
-       true, "done     join libxdp's dispatcher"},
+       false,
+       "refused  own eth0: an xdp-mesh agent (process 4711) already owns it: `xdp-mesh detach"},
+      {"a foreign program", [](World& w) { w.interface.programs = {program("xdp_pass")}; }, false,
+       "is never replaced: remove it (`ip link set eth0 xdp off`)"},
+      {"a dispatcher", [](World& w) { w.interface.programs = {dispatcher({program("xdp_pass")})}; },
+       true, "done     libxdp dispatcher: 'xdp_dispatcher' (id 11, native) is there and stays"},
       {"a dispatcher that cannot be joined",
        [](World& w) {
-         w.interface.programs = {foreign()};
-         w.interface.programs[0].dispatcher = true;
-         w.loader.system_admin = false;
+         w.interface.programs = {dispatcher({program("xdp_pass")})};
+         w.loader.dispatcher_obstacle = "putting a program into another: Operation not permitted";
        },
-       false, "refused  BPF link: the dispatcher that is there has the place"},
-      {"ours is there",
+       false,
+       "refused  libxdp dispatcher: putting a program into another: Operation not permitted\n"
+       "  refused  BPF link: 'xdp_dispatcher' (id 11, native) has the place"},
+      {"a dispatcher in generic mode",
        [](World& w) {
-         w.interface.programs = {foreign()};
-         w.interface.programs[0].name = "xm_steer";
+         w.interface.programs = {dispatcher({program("xdp_pass")})};
+         w.interface.programs[0].mode = AttachMode::generic;
+       },
+       true, "done     generic mode: as 'xdp_dispatcher' (id 11, generic)"},
+      {"a dispatcher in generic mode, native alone",
+       [](World& w) {
+         w.interface.programs = {dispatcher({program("xdp_pass")})};
+         w.interface.programs[0].mode = AttachMode::generic;
+         w.request.mode = AttachMode::native;
+       },
+       false, "refused  native mode: 'xdp_dispatcher' (id 11, generic) is there in the other mode"},
+      {"ours is there", [](World& w) { w.interface.programs = {program("xm_steer")}; }, true,
+       "adopt or replace our own program"},
+      {"ours is there, in generic mode",
+       [](World& w) { w.interface.programs = {program("xm_steer", AttachMode::generic)}; }, true,
+       "refused  zero-copy: generic mode copies"},
+      {"ours is there, in the other mode",
+       [](World& w) {
+         w.interface.programs = {program("xm_steer", AttachMode::generic)};
+         w.request.mode = AttachMode::native;
+       },
+       true,
+       "done     take off our own program: 'xm_steer' (id 12, generic) is there, and another"},
+      {"ours is in a dispatcher of its own",
+       [](World& w) {
+         w.interface.programs = {dispatcher({program("xm_steer")})};
+         w.loader.dispatcher_obstacle = "not asked for: it is in one";
        },
        true, "adopt or replace our own program"},
       {"a driver without XDP", [](World& w) { w.interface.features = XdpFeatures{}; }, true,
@@ -104,19 +151,39 @@ TEST_CASE("attach plan: what stands in the way, and what then") {
       {"loopback", [](World& w) { w.interface.loopback = true; }, true, "refused  native mode"},
       {"generic", [](World& w) { w.request.mode = AttachMode::generic; }, true,
        "refused  zero-copy: generic mode copies"},
-      {"no CAP_SYS_ADMIN", [](World& w) { w.loader.system_admin = false; }, true,
-       "refused  libxdp dispatcher: CAP_SYS_ADMIN is missing\n  done     BPF link"},
-      {"a private bpffs", [](World& w) { w.loader.bpffs->shared = false; }, true,
-       "the machine's bpffs is not in sight"},
-      {"no bpffs", [](World& w) { w.loader.bpffs.reset(); }, true, "no bpffs is mounted"},
+      {"no dispatcher", [](World& w) { w.loader.dispatcher_obstacle = "Operation not permitted"; },
+       true,
+       "refused  libxdp dispatcher: Operation not permitted\n  done     BPF link: else netlink"},
+      {"no bpffs", [](World& w) { w.loader.bpffs.reset(); }, true,
+       "done     pins in a bpffs of xdp-mesh's own: none is mounted on /sys/fs/bpf"},
+      {"no bpffs, and no right to mount one",
+       [](World& w) {
+         w.loader.bpffs.reset();
+         w.loader.system_admin = false;
+       },
+       true, "refused  pins: no bpffs is mounted, and CAP_SYS_ADMIN is missing"},
       {"no CAP_NET_RAW", [](World& w) { w.loader.network_raw = false; }, true,
-       "CAP_NET_RAW is missing: data messages come by the UDP socket"},
+       "CAP_NET_RAW is missing; data messages come by the UDP socket"},
       {"no CAP_NET_RAW, xdp alone",
        [](World& w) {
          w.loader.network_raw = false;
          w.request.rx = ReceiveChoice::xdp;
        },
        false, "CAP_NET_RAW is missing"},
+      {"no CAP_NET_RAW, zero-copy alone",
+       [](World& w) {
+         w.loader.network_raw = false;
+         w.request.zero_copy = ZeroCopyChoice::yes;
+       },
+       false, "CAP_NET_RAW is missing"},
+      {"no Ethernet", [](World& w) { w.interface.mac = {}; }, true,
+       "refused  AF_XDP sockets: eth0 has no Ethernet headers: the program passes everything"},
+      {"no Ethernet, xdp alone",
+       [](World& w) {
+         w.interface.mac = {};
+         w.request.rx = ReceiveChoice::xdp;
+       },
+       false, "has no Ethernet headers"},
       {"socket", [](World& w) { w.request.rx = ReceiveChoice::socket; }, true,
        "done     receive by the UDP socket: asked for"},
       {"a driver that cannot redirect", [](World& w) { w.interface.features->redirect = false; },
@@ -126,13 +193,20 @@ TEST_CASE("attach plan: what stands in the way, and what then") {
       {"fewer queues than there are", [](World& w) { w.request.queues = 2; }, true,
        "packets of the others come by the UDP socket"},
       {"no zero-copy", [](World& w) { w.interface.features->zero_copy = false; }, true,
-       "refused  zero-copy: the driver ixgbe cannot\n  done     copy mode"},
+       "refused  zero-copy: the driver ixgbe has no zero-copy (netdev features)\n  done     copy "
+       "mode"},
       {"no zero-copy, and nothing else",
        [](World& w) {
          w.interface.features->zero_copy = false;
          w.request.zero_copy = ZeroCopyChoice::yes;
        },
        false, "refused  zero-copy"},
+      {"no zero-copy, and nothing else, but it is down",
+       [](World& w) {
+         w.interface.features->zero_copy = w.interface.up = false;
+         w.request.zero_copy = ZeroCopyChoice::yes;
+       },
+       true, "refused  zero-copy"},
       {"copies wanted", [](World& w) { w.request.zero_copy = ZeroCopyChoice::no; }, true,
        "copy mode: asked for"},
       {"a large MTU", [](World& w) { w.interface.mtu = 1771; }, true, "chunks of 4096 bytes"},
@@ -164,14 +238,16 @@ TEST_CASE("attach plan: what stands in the way, and what then") {
 TEST_CASE("attach plan: the facts for people") {
   World world = best();
   world.interface.gro = false;
-  world.interface.programs = {foreign()};
+  world.interface.owner = "4711";
+  world.interface.programs = {program("xdp_pass")};
   world.interface.most_channels = ChannelCounts{0, 0, 8};
   const std::string interface = facts_text(world.interface);
   for (const char* part :
        {"device: index 3, driver ixgbe, MTU 1500, up\n",
         "receive queues: 4, at most 8 (`ethtool -L eth0`; newer kernels refuse fewer while ",
         "XDP: native mode, redirect, zero-copy, packets of several buffers\n", "GRO: off (",
-        "programs there: 'xdp_pass' (id 12, native)\n", "addresses: none"}) {
+        "owner: an xdp-mesh agent, process 4711\n", "programs there: 'xdp_pass' (id 12, native)\n",
+        "addresses: none"}) {
     CAPTURE(part);
     CAPTURE(interface);
     CHECK(interface.find(part) != std::string::npos);
@@ -180,16 +256,22 @@ TEST_CASE("attach plan: the facts for people") {
   CHECK(facts_text(world.interface).find("XDP: not known") != std::string::npos);
 
   const std::string loader = facts_text(world.loader);
-  for (const char* part : {"kernel: 6.1.0, with BTF\n", "CAP_SYS_ADMIN: yes\n",
-                           "locked memory: no limit\n", "bpffs: /sys/fs/bpf/xdp-mesh\n"}) {
+  for (const char* part :
+       {"kernel: 6.1.0, with BTF\n", "CAP_SYS_ADMIN: yes\n", "CAP_PERFMON: yes\n",
+        "CAP_IPC_LOCK: yes\n", "libxdp's dispatcher: yes\n", "locked memory: no limit\n",
+        "bpffs: /sys/fs/bpf/xdp-mesh\n"}) {
     CAPTURE(part);
     CAPTURE(loader);
     CHECK(loader.find(part) != std::string::npos);
   }
   world.loader = {};
   world.loader.locked_memory_limit = 8'388'608;
+  world.loader.dispatcher_obstacle = "Operation not permitted";
   CHECK(facts_text(world.loader).find("locked memory: 8388608 bytes") != std::string::npos);
   CHECK(facts_text(world.loader).find("bpffs: none is mounted") != std::string::npos);
+  CHECK(facts_text(world.loader).find("CAP_IPC_LOCK: no\n") != std::string::npos);
+  CHECK(facts_text(world.loader).find("dispatcher: no: Operation not permitted\n") !=
+        std::string::npos);
   for (const char* word : {"nftables", "connection", "rp_filter", "tcpdump", "xdpdump"}) {
     CHECK(bypass_text().find(word) != std::string::npos);
   }

@@ -35,29 +35,6 @@ bool add_address(const std::string& interface, const std::string& label, const c
   return socket.ok() && socket->request(*message, "add an address").ok();
 }
 
-bool mentions(const std::vector<std::string>& obstacles, const char* text) {
-  return std::ranges::any_of(obstacles, [&](const std::string& obstacle) {
-    return obstacle.find(text) != std::string::npos;
-  });
-}
-
-// As good as it gets.
-InterfaceFacts good_interface() {
-  InterfaceFacts facts;
-  facts.name = "eth0";
-  facts.up = true;
-  facts.mac = {2, 0, 0, 0, 0, 1};
-  facts.features = XdpFeatures{true, true, true, true, 0x2b};
-  return facts;
-}
-
-LoaderFacts good_loader() {
-  LoaderFacts facts;
-  facts.bpf = facts.perfmon = facts.network_admin = facts.network_raw = facts.system_admin = true;
-  facts.bpffs = Bpffs{"/sys/fs/bpf/xdp-mesh", true};
-  return facts;
-}
-
 }  // namespace
 
 TEST_CASE("a link-local address that another interface has too is nobody's") {
@@ -198,36 +175,45 @@ TEST_CASE("capabilities are the bits of their numbers") {
   CHECK_FALSE(loader_facts().kernel.empty());
 }
 
-TEST_CASE("a driver with everything and all rights: no obstacle") {
-  CHECK(attach_obstacles(good_interface(), good_loader()).empty());
+TEST_CASE("what the kernel's BTF is to the loader: it loads the program where the facts have it") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    CHECK(loader_facts(lab.places).btf);
+    CHECK(SharedMaps::create(16).ok());
+    if (mount("none", "/sys/kernel/btf", "tmpfs", 0, nullptr) != 0) {
+      XM_SKIP("/sys/kernel/btf cannot be hidden");
+    }
+    if (loader_facts(lab.places).btf) XM_SKIP("this kernel's BTF is in /boot as well");
+    const auto maps = SharedMaps::create(16);
+    REQUIRE_FALSE(maps.ok());
+    CHECK(maps.error().what.find("no BTF of this kernel is found") != std::string::npos);
+  });
 }
 
-TEST_CASE("each obstacle is named") {
-  InterfaceFacts interface = good_interface();
-  interface.up = false;
-  interface.mac = {};
-  interface.driver = "veth";
-  interface.gro = false;
-  interface.features = XdpFeatures{};
-  AttachedProgram other;
-  other.id = 12;
-  other.name = "filter";
-  interface.programs = {other};
-  LoaderFacts loader;
-  interface.mtu = 9000;
-  interface.owner = "4711";
-  loader.locked_memory_limit = 65536;
-  loader.dispatcher_obstacle = "loading a program extension: Operation not permitted";
-  const auto obstacles = attach_obstacles(interface, loader);
-  for (const char* text :
-       {"CAP_BPF", "CAP_PERFMON", "CAP_NET_ADMIN", "CAP_NET_RAW", "program extension",
-        "process 4711", "9000", "no bpffs", "down", "Ethernet", "no native XDP", "no zero-copy",
-        "'filter' (id 12, native)", "GRO is off", "65536 bytes"}) {
-    CAPTURE(text);
-    CHECK(mentions(obstacles, text));
-  }
-  interface.programs[0].name = "xm_steer";
-  CHECK_FALSE(mentions(attach_obstacles(interface, loader), "is not replaced"));
-  loader.lock_memory = true;
-  CHECK_FALSE(mentions(attach_obstacles(interface, loader), "65536"));
+TEST_CASE("without Ethernet headers, or without the driver's redirect, nothing comes by AF_XDP") {
+  InterfaceFacts facts;
+  facts.name = "eth0";
+  facts.mac = {2, 0, 0, 0, 0, 1};
+  CHECK(facts.has_ethernet());
+  CHECK(redirect_obstacle(facts, AttachMode::native).empty());
+  facts.features = XdpFeatures{.basic = true};
+  CHECK(redirect_obstacle(facts, AttachMode::native) == "the driver of eth0 cannot redirect");
+  CHECK(redirect_obstacle(facts, AttachMode::generic).empty());
+  facts.mac = {};
+  CHECK(redirect_obstacle(facts, AttachMode::generic).find("no Ethernet headers") !=
+        std::string::npos);
+  facts.loopback = true;  // its addresses are zero
+  CHECK(facts.has_ethernet());
+}
+
+TEST_CASE("why packets are copied: generic mode, or what the driver says") {
+  InterfaceFacts facts;
+  facts.driver = "veth";
+  CHECK(zero_copy_obstacle(facts, AttachMode::generic) == "generic mode copies");
+  CHECK(zero_copy_obstacle(facts, AttachMode::native).empty());
+  facts.features = XdpFeatures{.basic = true, .zero_copy = true};
+  CHECK(zero_copy_obstacle(facts, AttachMode::native).empty());
+  facts.features->zero_copy = false;
+  CHECK(zero_copy_obstacle(facts, AttachMode::native) ==
+        "the driver veth has no zero-copy (netdev features)");
 }
