@@ -202,11 +202,16 @@ void HeldInterface::bind(std::vector<AttachStep>& steps, Duration patience) {
   }
   XskOptions options = socket_options();
   options.bind_patience = patience;
-  queues_.open(attachment_->program(), options, wanted);
+  const bool wishes = request_.zero_copy == ZeroCopyChoice::automatic;
+  queues_.open(attachment_->program(), options, wanted,
+               wishes ? zero_copy_obstacle(facts_, mode) : std::string());
   const std::uint32_t bound = queues_.bound();
   if (bound != 0) {
     steps.push_back({"AF_XDP sockets on " + plural(bound, "queue"), true,
                      queues_.all_zero_copy() ? "zero-copy" : "copy mode"});
+  }
+  if (const std::string why = queues_.copy_reason(); !why.empty()) {
+    steps.push_back({"zero-copy", false, why});
   }
   if (bound < wanted) {
     steps.push_back(

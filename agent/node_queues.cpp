@@ -42,7 +42,8 @@ QueueSockets::~QueueSockets() {
   (void)settle();
 }
 
-void QueueSockets::open(SteerProgram& program, const XskOptions& options, std::uint32_t count) {
+void QueueSockets::open(SteerProgram& program, const XskOptions& options, std::uint32_t count,
+                        const std::string& copies_because) {
   if (queues_.size() < count) queues_.resize(count);
   const auto begun = std::chrono::steady_clock::now();
   for (std::uint32_t number = 0; number < count; ++number) {
@@ -64,6 +65,8 @@ void QueueSockets::open(SteerProgram& program, const XskOptions& options, std::u
     }
     queue.socket = std::move(*socket);
     queue.fault.clear();
+    queue.copy_reason = copies_because.empty() ? queue.socket->copy_reason() : copies_because;
+    if (queue.socket->is_zero_copy()) queue.copy_reason.clear();
     queue.worker = number % workers_.size();
     queue.started = false;
   }
@@ -160,6 +163,13 @@ std::string QueueSockets::fault() const {
   return {};
 }
 
+std::string QueueSockets::copy_reason() const {
+  for (const Queue& queue : queues_) {
+    if (!queue.copy_reason.empty()) return queue.copy_reason;
+  }
+  return {};
+}
+
 std::vector<std::string> QueueSockets::notes() const {
   std::vector<std::string> notes;
   for (const Queue& queue : queues_) {
@@ -188,7 +198,8 @@ QueueStatus QueueSockets::status_of(std::uint32_t number, const xm_queue& shared
   const XskSocket& socket = *queue.socket;
   const XskStatistics counts = socket.statistics();
   status.mode = socket.is_zero_copy() ? XM_QUEUE_ZEROCOPY : XM_QUEUE_COPY;
-  status.reason = socket.note();
+  const bool both = !queue.copy_reason.empty() && !socket.note().empty();
+  status.reason = queue.copy_reason + (both ? "; " : "") + socket.note();
   if (queue.started) status.worker = static_cast<std::uint32_t>(queue.worker);
   const std::uint64_t beat =
       std::atomic_ref<const __u64>(shared.heartbeat).load(std::memory_order_relaxed);

@@ -25,9 +25,11 @@ class QueueSockets {
   QueueSockets& operator=(const QueueSockets&) = delete;
 
   // Binds a socket for each of the queues 0 to `count` - 1 that has none, and puts it into
-  // xm_xsks. What did not work is said by fault_of() and status(). Nothing is redirected to new
-  // ones before start().
-  void open(SteerProgram& program, const XskOptions& options, std::uint32_t count);
+  // xm_xsks. What did not work is said by fault() and status(). Nothing is redirected to new ones
+  // before start(). `copies_because`: what is known beforehand to keep them from zero-copy, if
+  // that was wished for; the kernel's reason stands where it is empty.
+  void open(SteerProgram& program, const XskOptions& options, std::uint32_t count,
+            const std::string& copies_because);
   // Gives the new sockets to their workers, whose heartbeats begin.
   void start(SteerProgram& program);
   // Takes back those of the queues from `first` on: packets pass to the kernel's socket, and what
@@ -49,6 +51,8 @@ class QueueSockets {
   [[nodiscard]] std::uint64_t lost() const;
   // Why the first queue that has no socket has none; empty when all have one.
   [[nodiscard]] std::string fault() const;
+  // Why the first queue that copies, although zero-copy was wished for, does; empty when none.
+  [[nodiscard]] std::string copy_reason() const;
   // What the sockets are less than was asked for, once each.
   [[nodiscard]] std::vector<std::string> notes() const;
   [[nodiscard]] std::vector<QueueStatus> status(const SteerProgram& program) const;
@@ -57,6 +61,7 @@ class QueueSockets {
   struct Queue {
     std::unique_ptr<XskSocket> socket;  // null: it could not be bound
     std::string fault;
+    std::string copy_reason;
     std::size_t worker = 0;
     bool started = false;
   };

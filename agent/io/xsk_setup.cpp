@@ -166,6 +166,20 @@ int bind_patiently(int fd, const sockaddr_xdp& address, Duration patience) {
   }
 }
 
+// Zero-copy is asked for first: left to choose, the kernel falls back to copies without a word.
+int bind_with(XskParts& parts, sockaddr_xdp address) {
+  const int fd = parts.fd.get();
+  const Duration patience = parts.options.bind_patience;
+  if (parts.options.zero_copy == ZeroCopy::automatic) {
+    sockaddr_xdp zero_copy = address;
+    zero_copy.sxdp_flags |= XDP_ZEROCOPY;
+    const int error = bind_patiently(fd, zero_copy, patience);
+    if (error == 0 || error == EBUSY) return error;
+    parts.copy_reason = errno_error("zero-copy is refused", error).what;
+  }
+  return bind_patiently(fd, address, patience);
+}
+
 Error bind_error(const XskOptions& options, int error) {
   const std::string what = "cannot bind an AF_XDP socket to " + name_of(options);
   switch (error) {
@@ -199,7 +213,8 @@ Result<XskParts> make_xsk(const XskOptions& wanted) {
   std::string note;
   Result<Umem> umem = register_what_fits(fd.get(), options, note);
   if (!umem) return umem.error();
-  XskParts parts{options, std::move(note), false, std::move(*umem), {}, {}, {}, {}, std::move(fd)};
+  XskParts parts{options, std::move(note), false, {}, std::move(*umem), {}, {}, {},
+                 {},      std::move(fd)};
   Status done = size_rings(parts.fd.get(), options);
   if (done) done = map_rings(parts);
   if (done) done = set_busy_poll(parts.fd.get(), options);
@@ -215,11 +230,9 @@ Status bind_xsk(XskParts& parts) {
   address.sxdp_flags = XDP_USE_NEED_WAKEUP;
   if (parts.options.zero_copy == ZeroCopy::off) address.sxdp_flags |= XDP_COPY;
   if (parts.options.zero_copy == ZeroCopy::required) address.sxdp_flags |= XDP_ZEROCOPY;
-  const int error = bind_patiently(parts.fd.get(), address, parts.options.bind_patience);
-  if (error != 0) {
+  if (const int error = bind_with(parts, address); error != 0) {
     return bind_error(parts.options, error);
   }
-  // With neither flag the kernel takes zero-copy if it can and does not say what it took.
   xdp_options got{};
   socklen_t length = sizeof got;
   if (getsockopt(parts.fd.get(), SOL_XDP, XDP_OPTIONS, &got, &length) != 0) {

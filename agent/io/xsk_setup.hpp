@@ -54,6 +54,7 @@ struct XskParts {
   XskOptions options;  // with what was chosen in place of 0, and as many chunks as there are
   std::string note;    // what is less than was asked for, and why; empty when nothing is
   bool is_zero_copy = false;
+  std::string copy_reason;  // the kernel's, where zero-copy was automatic and it copies; else empty
   Umem umem;
   Mapping fill_memory;
   Mapping receive_memory;

@@ -67,6 +67,8 @@ class XskSocket final : public DatagramSocket {
     return largest_frame_of(parts_.options.chunk_size);
   }
   [[nodiscard]] bool is_zero_copy() const { return parts_.is_zero_copy; }
+  // Why it copies, in the kernel's words, where zero-copy was left to it; else empty.
+  [[nodiscard]] const std::string& copy_reason() const { return parts_.copy_reason; }
   [[nodiscard]] bool has_huge_pages() const { return parts_.umem.has_huge_pages(); }
   // What is less than was asked for, and why, as one sentence; empty when nothing is.
   [[nodiscard]] const std::string& note() const { return parts_.note; }

@@ -34,7 +34,7 @@ attaches_as_planned() {
     figure_is "$B" "$WB" '.interfaces[0].program.via' "$(planned via)" || return 1
   while read -r reason; do
     grep -qF -- "$reason" "$TMP/attached" || { echo "attach does not say: $reason" && return 1; }
-  done < <(sed -n "/zero-copy/! s/^  refused  [a-zA-Z_ -]*: //p" "$TMP/plan")
+  done < <(sed -n "s/^  refused  [a-zA-Z_ -]*: //p" "$TMP/plan")
 }
 
 # ---- nothing happens by itself ------------------------------------------------------------------
@@ -51,6 +51,13 @@ check "--zerocopy yes where there is none: nothing is held" \
   figure_is "$B" "$WB" '.interfaces | length' 0
 
 check "attach does what --dry-run says" attaches_as_planned
+check "the queue says why it copies" figure_is "$B" "$WB" \
+  '.interfaces[0].queues[0] | .mode + ": " + .reason' \
+  "copy: the driver veth has no zero-copy (netdev features)"
+check "detach" ours "$B" detach u0
+check "--zerocopy no" ours "$B" attach u0 --zerocopy no
+check "there is no reason to give for what was asked for" \
+  figure_is "$B" "$WB" '.interfaces[0].queues[0] | .mode + ": " + .reason' "copy: "
 check "detach" ours "$B" detach u0
 
 # Without Ethernet headers the program is not sure of anything.

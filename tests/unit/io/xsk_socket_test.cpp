@@ -122,6 +122,9 @@ TEST_CASE("xsk: datagrams arrive whole and in order, over IPv4, IPv6 and behind 
     CHECK(lab.batch->sources[0].path == ReceivePath::xdp);
     CHECK_FALSE(lab.socket->is_zero_copy());
     CHECK(lab.socket->note().empty());
+    // A veth has none; in generic mode it was not asked for.
+    CHECK(lab.socket->copy_reason() ==
+          (mode == Mode::generic ? "" : "zero-copy is refused: Operation not supported"));
     CHECK(lab.socket->statistics().rx_dropped == 0);
   });
 }
