@@ -27,7 +27,7 @@ struct Node {
   Node() {
     const auto choice = choose_io({IoRequest::Kind::syscall, false});
     REQUIRE(choice.ok());
-    auto io = make_path_io(*choice, tun, true);
+    auto io = make_path_io(choice.value(), tun, true);
     REQUIRE(io.ok());
     auto made = Worker::create(context,
                                {.id = 0,
@@ -93,7 +93,7 @@ void in_steering_lab(const std::function<void()>& body) {
 std::size_t programs_there() {
   const auto found = attached_programs(if_nametoindex("xmv0"));
   REQUIRE(found.ok());
-  return found->size();
+  return found.value().size();
 }
 
 TEST_CASE("steering: a detach that a worker keeps waiting ends when the worker lets go") {
