@@ -29,6 +29,10 @@ void store_flags(xm_config& config, std::uint32_t flags) {
   std::atomic_ref<__u32>(config.flags).store(flags, std::memory_order_seq_cst);
 }
 
+void store_heartbeat(xm_config& config, std::uint64_t nanoseconds) {
+  std::atomic_ref<__u64>(config.heartbeat).store(nanoseconds, std::memory_order_relaxed);
+}
+
 std::string_view reason_of(bool deleted) {
   return deleted ? "the interface was deleted" : "somebody took the XDP program off the interface";
 }
@@ -107,11 +111,13 @@ void HeldInterface::go_live(const SteeringTerms& terms) {
   queues_.start(attachment_->program());
 }
 
-// The program passes everything before its sockets go.
+// The program passes everything before its sockets go. That this agent beats no more shall not have
+// to be waited for by the next one.
 void HeldInterface::stop_redirecting() {
   if (!attachment_) return;
   is_live_ = false;
   configure();
+  store_heartbeat(attachment_->program().config(), 0);
   queues_.close_from(attachment_->program(), 0);
 }
 
@@ -254,8 +260,7 @@ void HeldInterface::configure() {
 
 void HeldInterface::beat() {
   if (!attachment_ || !is_live_) return;
-  std::atomic_ref<__u64>(attachment_->program().config().heartbeat)
-      .store(heartbeat_time(), std::memory_order_relaxed);
+  store_heartbeat(attachment_->program().config(), heartbeat_time());
 }
 
 void HeldInterface::apply(const SteeringTerms& terms) {

@@ -9,6 +9,7 @@
 
 #include "loader/dispatcher.hpp"
 #include "loader/interface_query.hpp"
+#include "loader/living_agent.hpp"
 #include "loader/program_info.hpp"
 #include "xdpmesh/network_namespace.hpp"
 
@@ -55,6 +56,8 @@ Status Attacher::settle_pins() {
     if (!*ours) {
       if (auto removed = found->remove_all(); !removed) return removed;
       report_.took("removed pins of an interface that is gone: " + found->directory());
+    } else if (is_agent_alive(*found)) {
+      return owned_by_unseen_agent(options_.interface, *found);
     } else if (wanted_pins.directory() != found->directory()) {
       if (auto renamed = found->rename(wanted_pins.directory()); !renamed) return renamed;
     }

@@ -10,6 +10,7 @@
 
 #include "loader/attacher.hpp"
 #include "loader/interface_query.hpp"
+#include "loader/living_agent.hpp"
 #include "loader/program_info.hpp"
 #include "xdpmesh/network_namespace.hpp"
 
@@ -30,6 +31,7 @@ bool have_living_owner(const SharedMaps::Descriptors& maps, std::uint32_t ifinde
     if (identity->network_namespace != network_namespace_inode()) continue;
     if (map_id(pins.open("xm_sessions").get()) != sessions) continue;
     if (!InterfaceLock::owner(places.run, identity->ifindex).empty()) return true;
+    if (is_agent_alive(pins)) return true;
   }
   return false;
 }
@@ -44,7 +46,9 @@ std::optional<SharedMaps> inherit(const Pins& pins, std::uint32_t ifindex, std::
   if (!ours || !ours.value() || !found || !own || identity->abi_version != XM_ABI_VERSION) {
     return std::nullopt;
   }
-  if (have_living_owner(*found, ifindex, bpffs, places)) return std::nullopt;
+  if (is_agent_alive(pins) || have_living_owner(*found, ifindex, bpffs, places)) {
+    return std::nullopt;
+  }
   auto maps = SharedMaps::adopt(*std::move(found), slots);
   auto config = MapMemory<xm_config>::map(own->config.get(), 1, "xm_config");
   auto queues = MapMemory<xm_queue>::map(own->queues.get(), XM_MAX_QUEUES, "xm_queues");
@@ -146,6 +150,10 @@ Status Attachment::remove_remains(const std::string& interface, const Places& pl
   }
   auto lock = InterfaceLock::take(places.run, ifindex, interface);
   if (!lock) return lock.error();
+  if (pins && is_agent_alive(*pins)) {
+    lock->remove();
+    return owned_by_unseen_agent(interface, *pins);
+  }
   auto removed = remove_from(ifindex, pins);
   if (bpffs) leave_bpffs(*bpffs);
   lock->remove();

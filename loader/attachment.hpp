@@ -10,8 +10,10 @@
 //   5. fill program().config(), abi_version last; workers begin their heartbeats
 //
 // A foreign XDP program is never replaced. One agent owns an interface: a lock that dies with its
-// process. What attach() leaves when the process dies are pins, a program that passes type 4 once
-// the heartbeats are stale, and no lock: the next attach() adopts that, remove_remains() ends it.
+// process. An agent that has another run directory, but the same bpffs, does not see the lock: it
+// waits to see whether the heartbeats in the pinned maps go on. What attach() leaves when the
+// process dies are pins, a program that passes type 4 once the heartbeats are stale, and no lock:
+// the next attach() adopts that, remove_remains() ends it.
 //
 // Thread: the control thread, in the network namespace of the interface.
 #pragma once
@@ -55,7 +57,8 @@ class Attachment {
                                                  AttachReport& report);
 
   // Removes what a dead agent left on `interface` (its name now or then; the interface may be
-  // gone). The errno is EBUSY when a living agent owns it, ENOENT when there is nothing.
+  // gone). The errno is EBUSY when a living agent owns it, by lock or by heartbeat, ENOENT when
+  // there is nothing.
   [[nodiscard]] static Status remove_remains(const std::string& interface,
                                              const Places& places = {});
 

@@ -158,6 +158,22 @@ check "the status says so" receives_by "$B" "$WB" xdp
 check "the list names the interface" shows "attached: u0" ours "$B" attach --list
 stop_wg "$WC"
 
+# A pod beside it: it has the interface and the bpffs in common with the first, and its own /run.
+# shellcheck disable=SC2016 # the inner shell's
+start_wg "$B" "$WC" unshare --mount -- \
+  sh -c 'mount -t tmpfs none /run/xdp-mesh && exec "$@"' sh "$UNDER_TEST"
+in_pod() {
+  nsenter "--mount=/proc/${WG_PID[$WC]}/ns/mnt" "--net=/run/netns/$B" "$UNDER_TEST" "$@"
+}
+check "another /run: refused, for the heartbeat goes on" \
+  refuses 1 "the heartbeat in $(pins_of "$B" u0) goes on" in_pod attach u0 "${NATIVE[@]}"
+check "another /run: nor does its detach take the program off" \
+  refuses 1 "the heartbeat in" in_pod detach u0
+before=$(verdict "$B" "$WB" redirect)
+check "another /run: the first one's tunnel works" ping_ok "$A" 10.77.0.2
+check "another /run: by XDP" verdict_above "$B" "$WB" redirect "$before"
+stop_wg "$WC"
+
 # ---- the maps, for people -----------------------------------------------------------------------
 dump() { bpftool map dump pinned "$(pins_of "$B" u0)/$1" -p; }
 check "bpftool dumps the sessions with the names of their fields" shows '"slot"' dump xm_sessions

@@ -7,13 +7,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <memory>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "loader/attachment.hpp"
+#include "loader/pins.hpp"
 #include "probe.skel.h"
 #include "tests/unit/loader/attaching.hpp"
+#include "xdpmesh/heartbeat.hpp"
 
 using namespace xm;
 using namespace xm::test;
@@ -39,6 +45,28 @@ bool keep_capabilities(std::uint64_t bits) {
   }
   return syscall(SYS_capset, &header, data) == 0;
 }
+
+// Somebody who writes a heartbeat, as long as it exists.
+class Beating {
+ public:
+  explicit Beating(__u64& heartbeat)
+      : thread_([this, &heartbeat] {
+          while (!ended_.load()) {
+            std::atomic_ref(heartbeat).store(heartbeat_time());
+            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+          }
+        }) {
+    while (std::atomic_ref(heartbeat).load() == 0) std::this_thread::yield();
+  }
+  ~Beating() {
+    ended_.store(true);
+    thread_.join();
+  }
+
+ private:
+  std::atomic<bool> ended_{false};
+  std::thread thread_;
+};
 
 }  // namespace
 
@@ -81,6 +109,58 @@ TEST_CASE("an interface has one owner: the second is refused with the first one'
     Attachment next = attach(shared, lab.options("xmv0"));
     CHECK(next.detach().ok());
     CHECK(neighbour.detach().ok());
+  });
+}
+
+TEST_CASE(
+    "an owner with another run directory is told by its heartbeat, and outlives the attempt") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    SharedMaps shared = maps();
+    Attachment owner = attach(shared, lab.options("xmv0"));
+    REQUIRE(shared.put_session(77, {1, XM_SESSION_LIVE, 1}).ok());
+    owner.program().config().abi_version = XM_ABI_VERSION;
+    AttachOptions pod = lab.options("xmv0");
+    pod.places.run = lab.directory / "another run";
+    const std::vector<std::string> interfaces{"xmv0"};
+
+    // The control thread's, then a worker's alone: it may be busy for a while.
+    for (__u64* const beats :
+         {&owner.program().config().heartbeat, &owner.program().queues()[3].heartbeat}) {
+      const Beating beating(*beats);
+      const Error error = attach_error(shared, pod);
+      CHECK(error.os_errno == EBUSY);
+      CHECK(error.what.find("the heartbeat in") != std::string::npos);
+      CHECK(error.what.find("xdp-mesh detach xmv0") != std::string::npos);
+      CHECK(Attachment::remove_remains("xmv0", pod.places).error().os_errno == EBUSY);
+      CHECK(Attachment::inherit_shared_maps(16, interfaces, pod.places).ok());
+      const std::uint32_t index = 77;
+      xm_session session{};
+      CHECK(bpf_map_lookup_elem(shared.sessions_fd(), &index, &session) == 0);
+      CHECK(owner.program().config().abi_version == XM_ABI_VERSION);
+      CHECK(owner.in_place());
+    }
+
+    // It beats no more: as after a death.
+    Attachment heir = attach(shared, pod);
+    CHECK(heir.report().adopted);
+    CHECK(heir.detach().ok());
+  });
+}
+
+TEST_CASE("maps that an unseen agent uses on another interface are left to it") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    SharedMaps shared = maps();
+    const Attachment dead = attach(shared, lab.options("xmv0"));
+    Attachment living = attach(shared, lab.options("xmv1"));
+    const Beating beating(living.program().config().heartbeat);
+    Places pod = lab.places;
+    pod.run = lab.directory / "another run";
+    const std::vector<std::string> interfaces{"xmv0"};
+    const auto found = Attachment::inherit_shared_maps(16, interfaces, pod);
+    REQUIRE(found.ok());
+    CHECK(map_id(found->sessions_fd()) != map_id(shared.sessions_fd()));
   });
 }
 
