@@ -62,6 +62,7 @@ Status HeldInterface::attach(AttachReply& reply, Instant now) {
   if (!facts) return facts.error();
   facts_ = std::move(*facts);
 
+  const LinkReset reset(carrier_, facts_.index);
   AttachReport loaded;
   auto attachment = Attachment::attach(
       maps_, {.interface = request_.interface, .mode = request_.mode, .places = {}}, loaded);
@@ -74,6 +75,7 @@ Status HeldInterface::attach(AttachReply& reply, Instant now) {
   attachment_.emplace(std::move(*attachment));
   attached_at_ = now;
   bind(reply.steps);
+  if (auto step = reset.step()) reply.steps.push_back(*std::move(step));
   // Whoever asked is there to read it; an interface that is back comes by the socket meanwhile.
   const std::string unmet = away_ == Away::no ? unmet_demand() : std::string();
   if (!unmet.empty()) {
@@ -148,6 +150,7 @@ bool HeldInterface::finish_leaving() {
 
 void HeldInterface::take_off(std::vector<AttachStep>& steps) {
   if (!attachment_) return;
+  const LinkReset reset(carrier_, attachment_->ifindex());
   const AttachReport& report = attachment_->report();
   const std::string what =
       std::string(attach_mode_name(report.mode)) + " XDP program off " + name();
@@ -156,6 +159,7 @@ void HeldInterface::take_off(std::vector<AttachStep>& steps) {
   } else {
     steps.push_back({what, false, detached.error().what});
   }
+  if (auto step = reset.step()) steps.push_back(*std::move(step));
   attachment_.reset();
 }
 

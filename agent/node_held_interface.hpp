@@ -16,6 +16,7 @@
 #include "agent/ctl/attach.hpp"
 #include "agent/ctl/attachment_status.hpp"
 #include "agent/node_backoff.hpp"
+#include "agent/node_link_reset.hpp"
 #include "agent/node_queues.hpp"
 #include "agent/node_rx_choice.hpp"
 #include "loader/attachment.hpp"
@@ -102,6 +103,7 @@ class HeldInterface {
 
   AttachRequest request_;  // `interface` is the name now
   const SharedMaps& maps_;
+  KernelCarrier carrier_;
   InterfaceFacts facts_;
   std::optional<Attachment> attachment_;
   QueueSockets queues_;

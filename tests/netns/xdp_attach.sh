@@ -51,10 +51,11 @@ check "--zerocopy yes where there is none: nothing is held" \
   figure_is "$B" "$WB" '.interfaces | length' 0
 
 check "attach does what --dry-run says" attaches_as_planned
+check "attach says what the driver did to its link" grep -F "the link stayed up" "$TMP/attached"
 check "the queue says why it copies" figure_is "$B" "$WB" \
   '.interfaces[0].queues[0] | .mode + ": " + .reason' \
   "copy: the driver veth has no zero-copy (netdev features)"
-check "detach" ours "$B" detach u0
+check "detach says it too" shows "the link stayed up" ours "$B" detach u0
 check "--zerocopy no" ours "$B" attach u0 --zerocopy no
 check "there is no reason to give for what was asked for" \
   figure_is "$B" "$WB" '.interfaces[0].queues[0] | .mode + ": " + .reason' "copy: "
