@@ -74,6 +74,8 @@ Status HeldInterface::attach(AttachReply& reply, Instant now) {
   }
   attachment_.emplace(std::move(*attachment));
   attached_at_ = now;
+  // A veth before Linux 6.10 switches GRO on when it gets a program.
+  if (auto changed = interface_facts(request_.interface)) facts_ = std::move(*changed);
   bind(reply.steps);
   if (auto step = reset.step()) reply.steps.push_back(*std::move(step));
   // Whoever asked is there to read it; an interface that is back comes by the socket meanwhile.
@@ -189,7 +191,8 @@ std::uint32_t HeldInterface::wanted_queues() const {
 RxAbilities HeldInterface::abilities() const {
   return {.has_sockets = queues_.bound() != 0,
           .native = attachment_->report().mode == AttachMode::native,
-          .zero_copy = queues_.all_zero_copy()};
+          .zero_copy = queues_.all_zero_copy(),
+          .gro = facts_.gro.value_or(false)};
 }
 
 // `patience`: how long it waits for queues that other sockets have.
@@ -352,7 +355,8 @@ void HeldInterface::notice_changes(InterfaceFacts facts, Instant now) {
   } else {
     retry_.reset();
   }
-  if (!new_mtu && !may_bind && before.mac == facts_.mac) return;
+  const bool new_gro = before.gro != facts_.gro;
+  if (!new_mtu && !may_bind && !new_gro && before.mac == facts_.mac) return;
   if (chooser_) chooser_->set_abilities(abilities());
   configure();
   queues_.start(program);

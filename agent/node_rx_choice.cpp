@@ -68,9 +68,7 @@ RxChooser::RxChooser(const RxAbilities& abilities, std::optional<RxPath> forced)
 }
 
 void RxChooser::set_abilities(const RxAbilities& abilities) {
-  const bool same = abilities.has_sockets == abilities_.has_sockets &&
-                    abilities.native == abilities_.native &&
-                    abilities.zero_copy == abilities_.zero_copy;
+  const bool same = abilities == abilities_;
   abilities_ = abilities;
   if (!same) choose_by_ability();
 }
@@ -89,9 +87,16 @@ void RxChooser::choose_by_ability() {
   } else if (abilities_.zero_copy) {
     path_ = RxPath::xdp;
     reason_ = "the driver has zero-copy AF_XDP; not measured under load yet";
+  } else if (abilities_.native && abilities_.gro) {
+    path_ = RxPath::socket;
+    reason_ =
+        "AF_XDP copies here, and the socket gets packets joined: GRO is on; not measured under "
+        "load yet";
   } else if (abilities_.native) {
     path_ = RxPath::xdp;
-    reason_ = "the driver runs the program before it joins packets; not measured under load yet";
+    reason_ =
+        "the socket would get packets one by one: GRO is off, and the program runs in the driver; "
+        "not measured under load yet";
   } else {
     path_ = RxPath::socket;
     reason_ =

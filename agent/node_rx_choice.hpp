@@ -18,6 +18,9 @@ struct RxAbilities {
   bool has_sockets = false;  // at least one AF_XDP socket is bound
   bool native = false;       // the program runs in the driver; else after the kernel's GRO
   bool zero_copy = false;
+  // What the program passes is joined (NAPI GRO) before it reaches the socket.
+  bool gro = false;
+  friend bool operator==(const RxAbilities&, const RxAbilities&) = default;
 };
 
 // What one interval brought, of both paths together.

@@ -6,6 +6,8 @@ namespace xm {
 namespace {
 
 constexpr RxAbilities kNative{.has_sockets = true, .native = true, .zero_copy = false};
+constexpr RxAbilities kNativeWithGro{
+    .has_sockets = true, .native = true, .zero_copy = false, .gro = true};
 constexpr RxAbilities kGeneric{.has_sockets = true, .native = false, .zero_copy = false};
 
 // A quarter of a second of 100,000 datagrams a second at so many nanoseconds each.
@@ -46,12 +48,20 @@ TEST_CASE("rx choice: the first is made by what the driver can do") {
       {kGeneric, RxPath::xdp, RxPath::xdp},
       {kNative, RxPath::socket, RxPath::socket},
       {{.has_sockets = true, .native = true, .zero_copy = true}, std::nullopt, RxPath::xdp},
+      {{.has_sockets = true, .native = true, .zero_copy = true, .gro = true},
+       std::nullopt,
+       RxPath::xdp},
+      {kNativeWithGro, std::nullopt, RxPath::socket},
+      {kNativeWithGro, RxPath::xdp, RxPath::xdp},
+      {{.has_sockets = true, .gro = true}, std::nullopt, RxPath::socket},
   };
   for (const Row& row : rows) {
     const RxChooser chooser(row.abilities, row.forced);
     CHECK(chooser.path() == row.path);
     CHECK_FALSE(chooser.reason().empty());
   }
+  CHECK(RxChooser(kNative, std::nullopt).reason().find("GRO is off") != std::string::npos);
+  CHECK(RxChooser(kNativeWithGro, std::nullopt).reason().find("GRO is on") != std::string::npos);
 }
 
 TEST_CASE("rx choice: what was forced stays, whatever is measured") {
@@ -115,6 +125,8 @@ TEST_CASE("rx choice: other abilities start it anew, the same ones do not") {
   CHECK(chooser.path() == RxPath::socket);
   chooser.set_abilities(kNative);
   CHECK(chooser.path() == RxPath::xdp);
+  chooser.set_abilities(kNativeWithGro);  // somebody has switched it on
+  CHECK(chooser.path() == RxPath::socket);
 }
 
 TEST_CASE("rx choice: an interface's part of an agent's sample is by its bytes") {
