@@ -28,6 +28,7 @@
 #include "agent/node_mesh_paths.hpp"
 #include "agent/node_mesh_peers.hpp"
 #include "agent/node_mesh_setup.hpp"
+#include "agent/node_peer_entry.hpp"
 #include "agent/store/counter_file.hpp"
 #include "agent/store/key_directory.hpp"
 
@@ -75,6 +76,7 @@ class NodeMesh final : public MeshSide {
   void leave(const Moment& at);
 
   [[nodiscard]] MeshStatus status(const Moment& at);
+  [[nodiscard]] PeerNames peer_names() const { return xm::peer_names(mesh_->roster()); }
 
  private:
   NodeMesh(MeshSetup setup, Edges edges);

@@ -128,7 +128,8 @@ Status Node::start_workers() {
   steering_ = std::make_unique<Steering>(
       engine_, workers,
       plan_.options.keep_attached ? Steering::AtTheEnd::leave_in_place : Steering::AtTheEnd::detach,
-      [this] { return tunnel_name(); });
+      [this] { return tunnel_name(); },
+      [this] { return mesh_ ? mesh_->peer_names() : PeerNames(); });
   sockets_ = std::make_unique<NodeSockets>(grace_, syscalls_, std::move(workers));
   core_ = std::make_unique<NodeCore>(engine_, *sockets_, grace_, control_tx_, control_counters_,
                                      std::move(ports));

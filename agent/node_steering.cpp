@@ -6,33 +6,11 @@
 #include <utility>
 
 #include "agent/ctl/attach_plan.hpp"
-#include "agent/ctl/base64.hpp"
 #include "agent/node_cpus.hpp"
 #include "loader/attachment.hpp"
 #include "xdpmesh/log.hpp"
 
 namespace xm {
-namespace {
-
-xm_peer entry_of(const PeerSummary& peer) {
-  xm_peer value{};
-  value.id = peer.id;
-  std::copy(peer.public_key.begin(), peer.public_key.end(), value.public_key);
-  const std::string name = to_base64(peer.public_key);
-  std::copy_n(name.begin(), std::min(name.size(), sizeof value.name - 1), value.name);
-  if (peer.endpoint.is_set()) {
-    value.endpoint = to_xm_address(peer.endpoint.address);
-    value.endpoint_port = peer.endpoint.port;
-  }
-  value.received_bytes = peer.received_bytes;
-  value.sent_bytes = peer.sent_bytes;
-  value.last_handshake =
-      static_cast<std::uint64_t>(peer.last_handshake.nanoseconds / 1'000'000'000);
-  return value;
-}
-
-}  // namespace
-
 void Steering::Table::remove(std::uint32_t index) {
   if (Status removed = maps_.remove_session(index); !removed) {
     log::verbose(removed.error().what);
@@ -252,8 +230,11 @@ void Steering::hand_out(const RxSample& sample) {
 
 // As many as there is room for, in the order of their creation; only what has changed is written.
 void Steering::publish_peers() {
+  const PeerNames names = names_();
   std::vector<xm_peer> values;
-  for (const PeerSummary& peer : engine_.summaries(XM_MAX_PEERS)) values.push_back(entry_of(peer));
+  for (const PeerSummary& peer : engine_.summaries(XM_MAX_PEERS)) {
+    values.push_back(peer_entry(peer, names));
+  }
   for (std::size_t i = 0; i < values.size(); ++i) {
     const bool same =
         i < peers_.size() && std::memcmp(&peers_[i], &values[i], sizeof(xm_peer)) == 0;

@@ -13,6 +13,7 @@
 #include "agent/ctl/attach.hpp"
 #include "agent/ctl/attachment_status.hpp"
 #include "agent/node_held_interface.hpp"
+#include "agent/node_peer_entry.hpp"
 #include "agent/node_session_mirror.hpp"
 #include "agent/path/worker.hpp"
 #include "agent/peer/engine.hpp"
@@ -36,13 +37,14 @@ class Steering {
   enum class AtTheEnd : std::uint8_t { detach, leave_in_place };
 
   // All outlive this object. Workers run, or have ended when it is destroyed.
-  // `tunnel` says what the agent's own TUN device is called now.
+  // `tunnel` says what the agent's own TUN device is called now, `names` what peers are.
   Steering(Engine& engine, std::vector<Worker*> workers, AtTheEnd at_the_end,
-           std::function<std::string()> tunnel)
+           std::function<std::string()> tunnel, std::function<PeerNames()> names)
       : engine_(engine),
         workers_(std::move(workers)),
         at_the_end_(at_the_end),
-        tunnel_(std::move(tunnel)) {}
+        tunnel_(std::move(tunnel)),
+        names_(std::move(names)) {}
   // As leave().
   ~Steering();
   Steering(const Steering&) = delete;
@@ -105,6 +107,7 @@ class Steering {
   std::vector<Worker*> workers_;
   const AtTheEnd at_the_end_;
   std::function<std::string()> tunnel_;
+  std::function<PeerNames()> names_;
   SteeringTerms terms_;
 
   // In order of life.

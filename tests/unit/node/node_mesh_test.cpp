@@ -127,6 +127,9 @@ TEST_CASE("node of a mesh: names are in the hosts file while it runs") {
   CHECK(told.find(two.b.inner().to_string() + " gate.mesh\n") != std::string::npos);
   CHECK(told.ends_with("# xdp-mesh wg0 end\n"));
   CHECK(two.a.status().faults.empty());
+  const PeerNames named = two.a.mesh->peer_names();
+  REQUIRE(named.size() == 1);
+  CHECK(named.begin()->second == "gate");
 
   two.a.configure("mesh = \"lab\"\nnames = [\"alpha\"]\n");
   two.pass(2s);
