@@ -112,8 +112,6 @@ std::string_view interface_state_name(InterfaceState state) {
       return "down";
     case InterfaceState::gone:
       return "gone";
-    case InterfaceState::rebinding:
-      return "rebinding";
     case InterfaceState::socket:
       return "socket";
     case InterfaceState::up:

@@ -60,9 +60,8 @@ struct QueueStatus {
 enum class InterfaceState : std::uint8_t {
   up,
   down,
-  gone,       // deleted: it is attached again when one of its name comes
-  rebinding,  // its sockets are being bound again after a change
-  socket,     // data messages come by the UDP socket, although AF_XDP was wanted
+  gone,    // deleted: it is attached again when one of its name comes
+  socket,  // data messages come by the UDP socket, although AF_XDP was wanted
 };
 
 // The state's name, as in the JSON.

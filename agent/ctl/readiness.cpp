@@ -10,8 +10,6 @@ std::string_view trouble(InterfaceState state) {
       return "is down";
     case InterfaceState::gone:
       return "does not exist";
-    case InterfaceState::rebinding:
-      return "is being bound again";
     case InterfaceState::up:
     case InterfaceState::socket:
       break;

@@ -11,7 +11,7 @@ inline AttachmentStatus sample_attachment() {
   attachment.ifindex = 3;
   attachment.driver = "virtio_net";
   attachment.mtu = 1500;
-  attachment.state = InterfaceState::rebinding;
+  attachment.state = InterfaceState::socket;
   attachment.state_reason = "its queues changed";
   attachment.program = {.got = AttachMode::native,
                         .offloaded = false,

@@ -13,7 +13,7 @@ TEST_CASE("attachment status: JSON with every field") {
   CHECK(json.find('\n') == std::string::npos);
   for (const char* part : {
            R"json({"schema_version":1,"interfaces":[{"name":"eth0","ifindex":3,)json",
-           R"json("driver":"virtio_net","mtu":1500,"state":"rebinding",)json",
+           R"json("driver":"virtio_net","mtu":1500,"state":"socket",)json",
            R"json("state_reason":"its queues changed","mode":"auto",)json",
            R"json("program":{"mode":"native","via":"link","id":17,"tag":"0123456789abcdef",)json",
            R"json("pins":"/sys/fs/bpf/xdp-mesh/eth0","adopted":true})json",
@@ -61,7 +61,6 @@ TEST_CASE("attachment status: every state and queue mode has its word") {
   for (const auto& [state, word] : {std::pair{InterfaceState::up, "up"},
                                     {InterfaceState::down, "down"},
                                     {InterfaceState::gone, "gone"},
-                                    {InterfaceState::rebinding, "rebinding"},
                                     {InterfaceState::socket, "socket"}}) {
     attachment.state = state;
     CHECK(has(std::string("\"state\":\"") + word + "\""));
@@ -74,7 +73,7 @@ TEST_CASE("attachment status: text for people") {
   const auto text = interfaces_text(interfaces_json({test::sample_attachment()}));
   REQUIRE(text.ok());
   for (const char* part :
-       {"attached: eth0\n", "  state: rebinding (its queues changed)\n",
+       {"attached: eth0\n", "  state: socket (its queues changed)\n",
         "  device: index 3, driver virtio_net, MTU 1500\n",
         "  XDP: native, by link, program 17, tag 0123456789abcdef, pins in "
         "/sys/fs/bpf/xdp-mesh/eth0, adopted (asked: auto)\n",

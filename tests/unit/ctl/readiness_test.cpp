@@ -34,7 +34,7 @@ TEST_CASE("readiness: an attached interface counts as long as packets come from 
     view.interfaces[0].state = state;
     CHECK(readiness_fault(view).empty());
   }
-  for (const auto state : {InterfaceState::down, InterfaceState::gone, InterfaceState::rebinding}) {
+  for (const auto state : {InterfaceState::down, InterfaceState::gone}) {
     StatusView view = ready_status();
     view.interfaces[0].state = state;
     CHECK(readiness_fault(view).starts_with("the attached interface eth0 "));
