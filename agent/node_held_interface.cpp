@@ -74,6 +74,7 @@ Status HeldInterface::attach(AttachReply& reply, Instant now) {
   }
   attachment_.emplace(std::move(*attachment));
   attached_at_ = now;
+  pins_wait_ = false;
   // A veth before Linux 6.10 switches GRO on when it gets a program.
   if (auto changed = interface_facts(request_.interface)) facts_ = std::move(*changed);
   bind(reply.steps);
@@ -311,9 +312,9 @@ void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
   if (request_.interface != now_called) {
     note({"renamed to " + std::string(now_called), true, ""});
     request_.interface = now_called;
-    if (Status renamed = attachment_->renamed(now_called); !renamed) {
-      note({"pins follow the new name", false, renamed.error().what});
-    }
+    move_pins();
+  } else if (pins_wait_) {
+    move_pins();
   }
   if (!attachment_->in_place()) {
     // The kernel takes the name away first, then the program: a second look tells a deletion.
@@ -321,6 +322,14 @@ void HeldInterface::follow(const SteeringTerms& terms, Instant now) {
     return lose_interface(is_there ? Away::taken_off : Away::deleted);
   }
   if (auto facts = interface_facts(request_.interface)) notice_changes(std::move(*facts), now);
+}
+
+// Two interfaces that swap their names wait for each other: what fails now is tried at every look.
+void HeldInterface::move_pins() {
+  const Status moved = attachment_->renamed(request_.interface);
+  const bool waited = std::exchange(pins_wait_, !moved);
+  if (!moved && !waited) note({"pins follow the new name", false, moved.error().what});
+  if (moved.ok() && waited) note({"pins follow the new name", true, ""});
 }
 
 // A queue without a socket, though it could have one: something else has it, or memory is short.

@@ -98,6 +98,7 @@ class HeldInterface {
   void come_back(Instant now);
   void notice_changes(InterfaceFacts facts, Instant now);
   void notice_mtu();
+  void move_pins();
   [[nodiscard]] bool lacks_sockets() const;
   void bind_and_note(Duration patience = XskOptions().bind_patience);
 
@@ -111,6 +112,7 @@ class HeldInterface {
   SteeringTerms terms_;
   bool is_live_ = false;
   bool leaving_ = false;
+  bool pins_wait_ = false;  // they are not under its name yet
   Away away_ = Away::no;
   Backoff retry_;        // of binding sockets, and of coming back
   std::string refused_;  // why it did not come back when it was tried last

@@ -171,9 +171,15 @@ Status Attachment::renamed(const std::string& name) {
   if (!state_->pins) return {};
   const Pins wanted = Pins::of(*state_->bpffs, name);
   if (wanted.directory() == state_->pins->directory()) return {};
-  if (auto moved = state_->pins->rename(wanted.directory()); !moved) return moved;
+  Status moved = state_->pins->rename(wanted.directory());
+  if (!moved && (moved.error().os_errno == ENOTEMPTY || moved.error().os_errno == EEXIST)) {
+    // The pins there may be those of an interface that has our old name now and waits for our
+    // folder. No interface is called so: the name is longer than IFNAMSIZ.
+    const std::string aside = "renamed-interface-" + std::to_string(state_->ifindex);
+    (void)state_->pins->rename(Pins::of(*state_->bpffs, aside).directory());
+  }
   state_->report.pins = state_->pins->directory();
-  return {};
+  return moved;
 }
 
 Status Attachment::detach() {

@@ -89,6 +89,30 @@ ip -n "$B" link set v0 name u0
 device=u0
 check "renamed back: the pins follow" wait_for 10 test -d "$(pins_of "$B" u0)"
 
+# Two interfaces of one agent swap their names: neither has the other's pins for long.
+ip -n "$B" link add w0 type veth peer name w1
+ip -n "$B" link set w0 up
+check "swap: attach to another interface, too" ours "$B" attach w0 "${NATIVE[@]}"
+pins_are() { # DEVICE: its pins are its own
+  [[ $(bpftool -j map dump pinned "$(pins_of "$B" "$1")/xm_config" | jq '.[0].formatted.value.ifindex') == \
+    "$(ip -n "$B" -j link show "$1" | jq '.[0].ifindex')" ]]
+}
+swap_names() {
+  ip -n "$B" link set u0 name swapping
+  ip -n "$B" link set w0 name u0
+  ip -n "$B" link set swapping name w0
+}
+for way in there back; do
+  swap_names
+  for name in u0 w0; do
+    check "swap $way: the pins of $name are its own" wait_for 10 pins_are "$name"
+  done
+done
+check "swap: the tunnel works by XDP" wait_for 30 by xdp
+check "swap: detach" ours "$B" detach w0
+check "swap: nothing is left" test ! -e "$(pins_of "$B" w0)"
+ip -n "$B" link del w0
+
 # ---- queues -------------------------------------------------------------------------------------
 # A veth with a native program refuses to have fewer receive queues than its peer has to send, and a
 # kernel may refuse to take queues away that AF_XDP sockets are bound to: then all stays as it was.

@@ -148,6 +148,34 @@ TEST_CASE("a rename that is followed takes the pins along") {
   });
 }
 
+TEST_CASE("two interfaces that swap their names have each its own pins in the end") {
+  XM_NEEDS_LAB();
+  in_lab([](LoaderLab& lab) {
+    const SharedMaps shared = maps();
+    Attachment first = attach(shared, lab.options("xmv0"));
+    Attachment second = attach(shared, lab.options("xmv1"));
+    for (const char* name : {"xmv0", "xmv1"}) REQUIRE(set_up(name, false));
+    REQUIRE(rename_interface("xmv0", "xmv9"));
+    REQUIRE(rename_interface("xmv1", "xmv0"));
+    REQUIRE(rename_interface("xmv9", "xmv1"));
+    const Status in_the_way = first.renamed("xmv1");
+    REQUIRE_FALSE(in_the_way.ok());
+    CHECK(second.renamed("xmv0").ok());
+    CHECK(first.renamed("xmv1").ok());
+    CHECK(first.renamed("xmv1").ok());
+    const auto pins = [&](const char* name) {
+      return lab.places.own_bpffs + "/" + name_in_namespace(name);
+    };
+    CHECK(first.report().pins == pins("xmv1"));
+    CHECK(second.report().pins == pins("xmv0"));
+    CHECK(first.detach().ok());
+    CHECK(fs::exists(pins("xmv0") + "/xm_config"));
+    CHECK_FALSE(fs::exists(pins("xmv1")));
+    CHECK(second.detach().ok());
+    CHECK(files(lab).empty());
+  });
+}
+
 TEST_CASE("an interface that goes takes the program along, and detaching is no error") {
   XM_NEEDS_LAB();
   in_lab([](LoaderLab& lab) {
