@@ -160,7 +160,7 @@ TEST_CASE("maps that an unseen agent uses on another interface are left to it") 
     const std::vector<std::string> interfaces{"xmv0"};
     const auto found = Attachment::inherit_shared_maps(16, interfaces, pod);
     REQUIRE(found.ok());
-    CHECK(map_id(found->sessions_fd()) != map_id(shared.sessions_fd()));
+    CHECK(map_id(found.value().sessions_fd()) != map_id(shared.sessions_fd()));
   });
 }
 
