@@ -38,8 +38,9 @@ struct Node {
                                [] {});
     REQUIRE(made.ok());
     worker = std::move(*made);
-    steering = std::make_unique<Steering>(engine, std::vector<Worker*>{worker.get()},
-                                          Steering::AtTheEnd::detach, [] { return "wg0"; });
+    steering = std::make_unique<Steering>(
+        engine, std::vector<Worker*>{worker.get()}, Steering::AtTheEnd::detach,
+        [] { return "wg0"; }, [] { return PeerNames{}; });
   }
   ~Node() {
     worker->stop();
