@@ -75,8 +75,7 @@ Result<std::vector<IpAddress>> own_addresses() {
     found.push_back(address);
   }
   std::ranges::sort(found);
-  const auto same = std::ranges::unique(found);
-  found.erase(same.begin(), same.end());
+  found.erase(std::unique(found.begin(), found.end()), found.end());
   return found;
 }
 
