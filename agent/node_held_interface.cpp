@@ -120,6 +120,7 @@ void HeldInterface::go_live(const SteeringTerms& terms) {
 // to be waited for by the next one.
 void HeldInterface::stop_redirecting() {
   if (!attachment_) return;
+  if (!reset_) reset_.emplace(carrier_, attachment_->ifindex());
   is_live_ = false;
   configure();
   store_heartbeat(attachment_->program().config(), 0);
@@ -153,7 +154,6 @@ bool HeldInterface::finish_leaving() {
 
 void HeldInterface::take_off(std::vector<AttachStep>& steps) {
   if (!attachment_) return;
-  const LinkReset reset(carrier_, attachment_->ifindex());
   const AttachReport& report = attachment_->report();
   const std::string what =
       std::string(attach_mode_name(report.mode)) + " XDP program off " + name();
@@ -162,7 +162,8 @@ void HeldInterface::take_off(std::vector<AttachStep>& steps) {
   } else {
     steps.push_back({what, false, detached.error().what});
   }
-  if (auto step = reset.step()) steps.push_back(*std::move(step));
+  const auto step = reset_ ? reset_->step() : std::nullopt;
+  if (step) steps.push_back(*step);
   attachment_.reset();
 }
 

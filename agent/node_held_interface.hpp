@@ -105,6 +105,7 @@ class HeldInterface {
   AttachRequest request_;  // `interface` is the name now
   const SharedMaps& maps_;
   KernelCarrier carrier_;
+  std::optional<LinkReset> reset_;  // since it began to leave
   InterfaceFacts facts_;
   std::optional<Attachment> attachment_;
   QueueSockets queues_;
