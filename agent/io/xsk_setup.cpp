@@ -174,8 +174,10 @@ int bind_with(XskParts& parts, sockaddr_xdp address) {
     sockaddr_xdp zero_copy = address;
     zero_copy.sxdp_flags |= XDP_ZEROCOPY;
     const int error = bind_patiently(fd, zero_copy, patience);
-    if (error == 0 || error == EBUSY) return error;
+    if (error == 0) return 0;
     parts.copy_reason = errno_error("zero-copy is refused", error).what;
+    // Taken, or so the driver says about its own resources: a copy shows which.
+    if (error == EBUSY) return bind_patiently(fd, address, Duration{});
   }
   return bind_patiently(fd, address, patience);
 }

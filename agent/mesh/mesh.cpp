@@ -268,15 +268,15 @@ void Mesh::reconsider(const Moment& at) {
 void Mesh::on_outdone(std::uint64_t version, Instant now) {
   seen_version_ = std::max(seen_version_, version);
   must_issue_ = true;
+  must_outdo_ = true;
   if (!outdone_at_.is_never() && now - outdone_at_ < kOutdoInterval) {
-    issue_not_before_ = outdone_at_ + kOutdoInterval;
-  } else {
-    outdone_at_ = now;
+    issue_not_before_ = std::max(issue_not_before_, outdone_at_ + kOutdoInterval);
   }
 }
 
 void Mesh::issue(const Moment& at) {
   must_issue_ = false;
+  if (std::exchange(must_outdo_, false)) outdone_at_ = at.now;
   issue_not_before_ = at.now + kIssueInterval;
   const auto record = own_.issue(wishes_, seconds_of(at.wall), seen_version_);
   record_fault_ = record ? std::string() : record.error().what;

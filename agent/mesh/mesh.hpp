@@ -180,6 +180,7 @@ class Mesh {
   Instant check_at_ = kFarFuture;  // trust, records and silences are looked at again
   Instant issue_not_before_;
   std::uint64_t seen_version_ = 0;  // of a record of ours that is not from this life
+  bool must_outdo_ = false;         // it, with the next issue
   Instant outdone_at_;
   std::vector<std::string> trust_faults_;
   std::string record_fault_;

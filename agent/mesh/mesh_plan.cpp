@@ -43,7 +43,9 @@ void Mesh::settle() {
   wishes_.salt = *salt;
   actions_.emplace_back(SaltChanged{*salt});
   roster_.settle(our_claim());
+  // The address is in force here at once, so the others must know.
   must_issue_ = true;
+  issue_not_before_ = now_;
 }
 
 bool Mesh::is_peer(const Member& member, Instant now) {

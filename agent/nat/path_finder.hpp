@@ -48,8 +48,8 @@ class PathFinder {
   // Forgets it, and what it wanted done.
   void remove(MemberNumber member);
   void network_changed(Instant now);
-  // What the STUN client concluded; where it knows nothing, whether observers see an address that
-  // is not ours (Candidates::is_translated): none when they see ours, else unknown.
+  // What the STUN client concluded, or members that see us at an address that is not ours
+  // (Candidates::is_translated): unknown is a NAT of an unknown kind, none where none is known of.
   void set_nat(IpAddress::Family family, NatMapping mapping);
   // This machine's own networks.
   void set_on_link(std::vector<Prefix> on_link) { on_link_ = std::move(on_link); }

@@ -442,17 +442,19 @@ def inject(args):
     change, begin, sent = INJECTED[args.kind], time.monotonic(), 0
     if args.frozen:
         os.kill(args.frozen, signal.SIGSTOP)
-    for i in range(args.count):
-        try:
-            sock.send(change(bytearray(captured[i % len(captured)])))
-            sent += 1
-        except OSError:  # a frame that even the device refuses, or a full queue
-            pass
-        ahead = i / args.rate - (time.monotonic() - begin)
-        if ahead > 0.001:
-            time.sleep(ahead)
-    if args.frozen:
-        os.kill(args.frozen, signal.SIGCONT)
+    try:
+        for i in range(args.count):
+            try:
+                sock.send(change(bytearray(captured[i % len(captured)])))
+                sent += 1
+            except OSError:  # a frame that even the device refuses, or a full queue
+                pass
+            ahead = i / args.rate - (time.monotonic() - begin)
+            if ahead > 0.001:
+                time.sleep(ahead)
+    finally:
+        if args.frozen:
+            os.kill(args.frozen, signal.SIGCONT)
     print("sent", sent, args.kind)
 
 
