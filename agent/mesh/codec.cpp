@@ -27,6 +27,7 @@ enum Type : std::uint8_t {
   kTableEnd = 16,
   kEcho = 17,
   kChallenge = 18,
+  kRevocationsWanted = 19,
 };
 
 constexpr std::size_t kEndpointSize = 19;
@@ -133,6 +134,7 @@ struct Writer {
     write_numbered(out, kTableEnd, message.next_position);
     out.u8(message.is_complete ? 1 : 0);
   }
+  void operator()(const RevocationsWantedMessage&) const { out.u8(kRevocationsWanted); }
   void operator()(const EchoMessage& message) const {
     out.u8(kEcho);
     out.bytes(message.challenge);
@@ -286,6 +288,8 @@ GossipMessage read_message(ByteReader& in, std::uint8_t type) {
       return TableRequestMessage{in.u64()};
     case kTableEnd:
       return read_table_end(in);
+    case kRevocationsWanted:
+      return RevocationsWantedMessage{};
     case kEcho:
       return EchoMessage{in.array<kChallengeSize>()};
     case kChallenge:

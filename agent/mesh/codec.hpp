@@ -117,6 +117,9 @@ struct TableEndMessage {
   std::uint64_t next_position = 0;
   bool is_complete = false;
 };
+// All revocations that the receiver holds are wanted: an organisation is newly trusted whose
+// revocations went by unheeded before.
+struct RevocationsWantedMessage {};
 // The session's own: whoever gets the challenge at the address it is sent to can echo it.
 struct EchoMessage {
   Challenge challenge{};
@@ -129,7 +132,7 @@ using GossipMessage =
     std::variant<PingMessage, AckMessage, PingRequestMessage, RelayedAckMessage, NackMessage,
                  AccusationMessage, StatementMessage, RecordMessage, RevocationMessage,
                  DigestMessage, EntriesMessage, WantMessage, TableRequestMessage, TableEndMessage,
-                 EchoMessage, ChallengeMessage>;
+                 RevocationsWantedMessage, EchoMessage, ChallengeMessage>;
 
 // Sizes of whole messages on the wire.
 inline constexpr std::size_t kPingSize = 32;

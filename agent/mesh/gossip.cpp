@@ -267,6 +267,12 @@ void Gossip::tell_revocations(const Identity& to, const std::vector<Bytes>& revo
   if (page.size() > 0) send_payload({to, {}, page.take()}, now);
 }
 
+void Gossip::want_revocations(const Identity& from, Instant now) {
+  ByteWriter out;
+  write_message(out, RevocationsWantedMessage{});
+  send_payload({from, {}, out.take()}, now);
+}
+
 void Gossip::want_session(const Identity& identity, Instant now) {
   if (swim_.members().find(identity) == nullptr || has_session(identity)) return;
   Peer& peer = peer_of(identity);

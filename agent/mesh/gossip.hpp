@@ -52,9 +52,10 @@ struct SessionBegan {
   Identity identity;
   bool is_new_life = true;  // the member runs under another boot id than we knew
 };
-using GossipAction = std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan,
-                                  MemberChanged, TrySeed, EndpointObserved, ClockTold,
-                                  OtherPingAnswered, DuplicateIdentity, OwnRecordOutdated>;
+using GossipAction =
+    std::variant<SendDatagram, EndpointVerified, ProbeAnswered, SessionBegan, MemberChanged,
+                 TrySeed, EndpointObserved, ClockTold, OtherPingAnswered, RevocationsWanted,
+                 DuplicateIdentity, OwnRecordOutdated>;
 
 struct GossipOptions {
   std::string mesh;
@@ -117,6 +118,8 @@ class Gossip {
   // whose answer is OtherPingAnswered; 0: none does.
   void tell_revocations(const Identity& to, const std::vector<Bytes>& revocations,
                         std::uint64_t number, Instant now);
+  // Asks a member for all that it holds.
+  void want_revocations(const Identity& from, Instant now);
   void leave(Instant now);
   void on_timers(Instant now);
   [[nodiscard]] Instant next_deadline() const;

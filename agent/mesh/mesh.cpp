@@ -59,8 +59,10 @@ void Mesh::reload_trust(const TrustFiles& files, const std::optional<Certificate
                         const Moment& at) {
   begin(at);
   const auto before = authority_.trust().revocation_count();
+  const std::vector<VerifyKey> trusted = authority_.trust().organisations();
   trust_faults_ = authority_.trust().load(files);
   gossip_.set_organisations(authority_.trust().organisations());
+  ask_for_revocations(trusted, at.now);
   own_.set_chain(chain);
   const std::vector<std::uint8_t> encoded =
       chain ? encode_chain(*chain) : std::vector<std::uint8_t>();
@@ -207,6 +209,9 @@ void Mesh::take(GossipAction& action, const Moment& at) {
     }
     void operator()(const OtherPingAnswered& answered) const {
       mesh.teller_.acknowledged(answered.by, answered.number, at.now);
+    }
+    void operator()(const RevocationsWanted& wanted) const {
+      mesh.teller_.begin(wanted.by, mesh.authority_.trust().revocation_count(), at.now);
     }
     void operator()(const DuplicateIdentity&) const { mesh.duplicate_at_ = at.now; }
     void operator()(const OwnRecordOutdated& outdated) const {

@@ -155,6 +155,7 @@ class Mesh {
   void tell_more(Instant now);
   void tell_reason(const Standing& gone, Instant now);
   void take_revocations(const Moment& at);
+  void ask_for_revocations(const std::vector<VerifyKey>& trusted, Instant now);
 
   // mesh_plan.cpp
   void settle();

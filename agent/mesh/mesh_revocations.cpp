@@ -1,5 +1,6 @@
 // Revocations: who is told of those that are held here, and what follows from those that are
 // learnt.
+#include <algorithm>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -12,6 +13,8 @@ namespace {
 // Told at once to a member that is met, so that it hears who is out before anything else of us;
 // whether they came, and all others, are the teller's.
 constexpr std::size_t kToldAtOnce = 128;
+// Members of one mesh mostly trust the same, and so hold the same.
+constexpr std::size_t kMostAsked = 16;
 
 }  // namespace
 
@@ -47,6 +50,22 @@ void Mesh::tell_reason(const Standing& gone, Instant now) {
   if (!gone.chain || !gossip_.has_session(identity)) return;
   const SignedRevocation* const why = authority_.trust().revocation_of(*gone.chain);
   if (why != nullptr) gossip_.tell_revocations(identity, {why->bytes()}, 0, now);
+}
+
+// Of an organisation that was not trusted until now we kept none, whoever told us.
+void Mesh::ask_for_revocations(const std::vector<VerifyKey>& trusted, Instant now) {
+  const std::vector<VerifyKey> organisations = authority_.trust().organisations();
+  const bool has_new =
+      std::any_of(organisations.begin(), organisations.end(), [&](const auto& key) {
+        return std::find(trusted.begin(), trusted.end(), key) == trusted.end();
+      });
+  if (!has_new) return;
+  std::vector<Identity> asked;
+  for (const Member& member : gossip_.swim().members().all()) {
+    if (asked.size() == kMostAsked) break;
+    if (member.state == MemberState::alive) asked.push_back(member.identity);
+  }
+  for (const Identity& member : asked) gossip_.want_revocations(member, now);
 }
 
 void Mesh::take_revocations(const Moment& at) {

@@ -164,6 +164,9 @@ void Swim::dispatch(Member& sender, const GossipSource& source, const GossipMess
     void operator()(const WantMessage& m) const { swim.on_want(sender, m); }
     void operator()(const TableRequestMessage& m) const { swim.on_table_request(sender, m, now); }
     void operator()(const TableEndMessage& m) const { swim.on_table_end(sender, m, now); }
+    void operator()(const RevocationsWantedMessage&) const {
+      swim.actions_.emplace_back(RevocationsWanted{sender.identity});
+    }
     // The session's own (gossip.hpp).
     void operator()(const EchoMessage&) const {}
     void operator()(const ChallengeMessage&) const {}

@@ -99,6 +99,10 @@ struct OtherPingAnswered {
   Identity by;
   std::uint64_t number = 0;
 };
+// A member wants to be told all revocations.
+struct RevocationsWanted {
+  Identity by;
+};
 // Someone else signs with our key: statements above ours keep coming.
 struct DuplicateIdentity {};
 // A record of ours is about that is as new as ours or newer, and not ours: issue one above it.
@@ -106,8 +110,9 @@ struct OwnRecordOutdated {
   std::uint64_t seen_version = 0;
 };
 
-using SwimAction = std::variant<SendPayload, MemberChanged, TrySeed, EndpointObserved, ClockTold,
-                                OtherPingAnswered, DuplicateIdentity, OwnRecordOutdated>;
+using SwimAction =
+    std::variant<SendPayload, MemberChanged, TrySeed, EndpointObserved, ClockTold,
+                 OtherPingAnswered, RevocationsWanted, DuplicateIdentity, OwnRecordOutdated>;
 
 // What was refused, and how often.
 struct SwimCounters {

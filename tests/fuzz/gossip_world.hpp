@@ -42,7 +42,8 @@ struct GossipWorld {
         TableRequestMessage{0},
         TableEndMessage{13, true},
         EchoMessage{{1, 2, 3}},
-        ChallengeMessage{{4, 5, 6}}};
+        ChallengeMessage{{4, 5, 6}},
+        RevocationsWantedMessage{}};
     std::vector<std::vector<std::uint8_t>> written;
     for (const GossipMessage& message : messages) {
       ByteWriter out;

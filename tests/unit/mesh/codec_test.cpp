@@ -40,6 +40,7 @@ std::vector<GossipMessage> all_messages() {
           WantMessage{{identity_of(5), identity_of(6)}},
           TableRequestMessage{12},
           TableEndMessage{13, true},
+          RevocationsWantedMessage{},
           EchoMessage{{1, 2, 3}},
           ChallengeMessage{{4, 5, 6}}};
 }

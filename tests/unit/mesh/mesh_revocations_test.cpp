@@ -167,4 +167,27 @@ TEST_CASE("two that hold the same revocations say so once, and are silent about 
   CHECK(lab[1].learnt.empty());
 }
 
+TEST_CASE("who trusts an organisation later asks for what it has revoked") {
+  OrganisationLab lab(3);
+  // Node 0 knows node 1 alone, and none of the organisation's words.
+  const auto organisations = std::exchange(lab[0].files.organisations, {});
+  lab.trust(0, 1);
+  lab.revoke_key(1, lab[2].identity.key);
+  for (const std::size_t i : {0U, 1U}) lab.start(i);
+  lab.contact(0, 1);
+  lab.pass(60s);
+  REQUIRE(lab[0].holds_alive(lab[1]));
+  REQUIRE(held(lab[1]) == 1);
+  REQUIRE(held(lab[0]) == 0);
+
+  lab[0].files.organisations = organisations;
+  lab.reload(0);
+  lab.pass(5s);
+  CHECK(held(lab[0]) == 1);
+  lab.start(2);
+  lab.contact(2, 0);
+  lab.pass(10s);
+  CHECK(lab[0].member(lab[2]) == nullptr);
+}
+
 }  // namespace xm
