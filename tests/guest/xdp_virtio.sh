@@ -2,7 +2,7 @@
 # Both receive paths on Debian's kernel and a virtio-net interface, against the kernel's own WireGuard:
 # native and generic XDP, data behind VLAN tags, libxdp's dispatcher with another program in it. Runs
 # in the guest: tests/guest/launch THIS.
-# Also on: linux-image-6.12-amd64
+# With --full also on: linux-image-6.12-amd64
 #
 #        the guest                                      namespace theirs
 #   +----------------------------+                 +----------------------------+
