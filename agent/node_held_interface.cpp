@@ -201,8 +201,8 @@ RxAbilities HeldInterface::abilities() const {
 void HeldInterface::bind(std::vector<AttachStep>& steps, Duration patience) {
   const AttachMode mode = attachment_->report().mode;
   const std::uint32_t wanted = wanted_queues();
-  if (wanted == 0 && request_.rx == ReceiveChoice::socket) return;
   if (wanted == 0) {
+    if (request_.rx == ReceiveChoice::socket) return;  // as asked for
     steps.push_back({"AF_XDP sockets", false,
                      redirect_obstacle(facts_, mode) + "; data messages come by the UDP socket"});
     return;

@@ -27,9 +27,6 @@ const char* capability_name(unsigned number) {
 
 Error refusal(std::string what, int error, std::initializer_list<unsigned> needed) {
   Error refused = errno_error(std::move(what), error);
-  // libbpf's answer before it has asked the kernel for anything.
-  if (error == ESRCH)
-    refused.what += " (no BTF of this kernel is found, as of CONFIG_DEBUG_INFO_BTF)";
   if (error != EPERM && error != EACCES) return refused;
   const Capabilities held = Capabilities::effective();
   std::string missing;
@@ -40,6 +37,15 @@ Error refusal(std::string what, int error, std::initializer_list<unsigned> neede
     missing += (missing.empty() ? "" : " and ") + std::string(capability_name(number));
   }
   if (!missing.empty()) refused.what += " (this process lacks " + missing + ")";
+  return refused;
+}
+
+Error load_refusal(std::string what, int error, std::initializer_list<unsigned> needed) {
+  Error refused = refusal(std::move(what), error, needed);
+  // libbpf's answer before it has asked the kernel for anything.
+  if (error == ESRCH) {
+    refused.what += " (no BTF of this kernel is found, as of CONFIG_DEBUG_INFO_BTF)";
+  }
   return refused;
 }
 

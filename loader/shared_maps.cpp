@@ -45,7 +45,8 @@ Result<SharedMaps> SharedMaps::create(std::uint32_t slots) {
   if (!object) return object.error();
   leave_out_the_rest(**object, slots);
   if (const int status = steer__load(object->get()); status != 0) {
-    return refusal("the kernel refused the BPF maps of sessions and peers", -status, {CAP_BPF});
+    return load_refusal("the kernel refused the BPF maps of sessions and peers", -status,
+                        {CAP_BPF});
   }
   const auto& maps = (*object)->maps;
   Descriptors descriptors{duplicate(maps.xm_sessions), duplicate(maps.xm_replay),

@@ -71,8 +71,8 @@ Result<SteerProgram> SteerProgram::load_object(SteerObject object, const SharedM
   }
   if (frags) bpf_program__set_flags(object->progs.xm_steer, BPF_F_XDP_HAS_FRAGS);
   if (const int status = steer__load(object.get()); status != 0) {
-    return refusal("the kernel refused the XDP program", -status,
-                   {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON});
+    return load_refusal("the kernel refused the XDP program", -status,
+                        {CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON});
   }
   SteerProgram program(std::move(object));
   const auto& maps = program.object_->maps;

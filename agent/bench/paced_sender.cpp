@@ -18,15 +18,15 @@ constexpr std::uint32_t kMtu = 1420;
 // What is later than this is not made up for.
 constexpr std::int64_t kMostDelay = 2'000'000;
 
-std::vector<std::uint8_t> message_of(const PathWorkload::Packet& segment) {
+}  // namespace
+
+std::vector<std::uint8_t> data_message(const PathWorkload::Packet& segment) {
   const std::uint32_t padded = padded_length(static_cast<std::uint32_t>(segment.size()), kMtu);
   std::vector<std::uint8_t> message(padded + kDataOverhead);
   store_le32(message.data(), static_cast<std::uint32_t>(MessageType::data));
   std::copy(segment.begin(), segment.end(), message.begin() + kDataHeaderSize);
   return message;
 }
-
-}  // namespace
 
 Result<std::unique_ptr<PacedSender>> PacedSender::start(
     int network, const Endpoint& destination, int cpu,
@@ -74,7 +74,7 @@ Status PacedSender::open(int network, const Endpoint& destination) {
 // Enough of each message that no two of a burst are the same bytes.
 void PacedSender::prepare(std::span<const PathWorkload::Packet> segments) {
   while (messages_.size() < kBurst) {
-    for (const PathWorkload::Packet& segment : segments) messages_.push_back(message_of(segment));
+    for (const PathWorkload::Packet& segment : segments) messages_.push_back(data_message(segment));
   }
   for (std::size_t i = 0; i < kBurst; ++i) {
     headers_[i].msg_hdr.msg_iov = &payloads_[i];

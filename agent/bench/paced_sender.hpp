@@ -20,6 +20,10 @@
 
 namespace xm::bench {
 
+// `segment` as the payload of a data message that is not encrypted, its receiver index and counter
+// zero.
+[[nodiscard]] std::vector<std::uint8_t> data_message(const PathWorkload::Packet& segment);
+
 // Thread: made and steered by one.
 class PacedSender {
  public:

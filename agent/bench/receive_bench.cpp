@@ -1,7 +1,5 @@
 #include "agent/bench/receive_bench.hpp"
 
-#include <netinet/ip.h>
-#include <netinet/udp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <unistd.h>
@@ -15,7 +13,6 @@
 #include "agent/bench/paced_sender.hpp"
 #include "agent/bench/parts_report.hpp"
 #include "agent/bench/receive_lab.hpp"
-#include "agent/wire/ip.hpp"
 #include "agent/wire/wg.hpp"
 
 namespace xm {
@@ -23,7 +20,6 @@ namespace {
 
 using namespace bench;
 
-constexpr std::uint32_t kMtu = 1420;
 constexpr Duration kSettle = 100ms;  // a load before it is measured
 constexpr Duration kPause = 20ms;    // after it, for what is still on its way
 constexpr Duration kBeat = 50ms;
@@ -83,25 +79,25 @@ Result<std::pair<int, int>> choose_processors() {
   return std::pair{first, last};
 }
 
-// What a flood without a sender consists of: as long as the sender's.
-std::vector<std::uint8_t> flood_message(ReceiveLoad load, std::uint32_t index, std::uint32_t size) {
-  std::vector<std::uint8_t> message(sizeof(MessageInitiation));
+// What a flood without a sender consists of.
+std::vector<std::uint8_t> flood_message(ReceiveLoad load, std::uint32_t index,
+                                        const PathWorkload::Packet& segment) {
   if (load == ReceiveLoad::wrong_mac1) {
+    std::vector<std::uint8_t> message(sizeof(MessageInitiation));
     store_le32(message.data(), static_cast<std::uint32_t>(MessageType::initiation));
     return message;
   }
-  message.resize(padded_length(size + sizeof(iphdr) + sizeof(udphdr), kMtu) + kDataOverhead);
-  auto& header = *reinterpret_cast<MessageDataHeader*>(message.data());
-  store_le32(header.type, static_cast<std::uint32_t>(MessageType::data));
-  store_le32(header.receiver_index, index);
+  std::vector<std::uint8_t> message = data_message(segment);
+  store_le32(reinterpret_cast<MessageDataHeader*>(message.data())->receiver_index, index);
   return message;
 }
 
 class ReceiveBench {
  public:
+  // `segment`: what a data message of a flood without a sender carries.
   ReceiveBench(const ReceiveBenchOptions& options, Interrupts& interrupts, ReceiveLab& lab,
-               PacedSender& sender)
-      : options_(options), interrupts_(interrupts), lab_(lab), sender_(sender) {}
+               PacedSender& sender, const PathWorkload::Packet& segment)
+      : options_(options), interrupts_(interrupts), lab_(lab), sender_(sender), segment_(segment) {}
 
   [[nodiscard]] Result<ReceiveReport> run() {
     ReceiveReport report{options_.size,
@@ -146,7 +142,7 @@ class ReceiveBench {
 
   // Why this kernel takes none without a card.
   [[nodiscard]] std::string no_frames() {
-    const auto message = flood_message(ReceiveLoad::wrong_mac1, 0, options_.size);
+    const auto message = flood_message(ReceiveLoad::wrong_mac1, 0, segment_);
     const Status fed = lab_.feed(ReceiveWay::floor, message, rate_of(ReceiveLoad::wrong_mac1));
     lab_.stop_feeding();
     return fed ? std::string() : fed.error().what;
@@ -175,7 +171,7 @@ class ReceiveBench {
   Status begin(Arrival arrival, ReceiveLoad load, ReceiveWay way) {
     const std::uint32_t index = lab_.receiver_index() + (is_flood(load) ? 1 : 0);
     if (arrival == Arrival::frames) {
-      return lab_.feed(way, flood_message(load, index, options_.size), rate_of(load));
+      return lab_.feed(way, flood_message(load, index, segment_), rate_of(load));
     }
     if (load == ReceiveLoad::wrong_mac1) {
       sender_.send_initiations(rate_of(load));
@@ -260,6 +256,7 @@ class ReceiveBench {
   Interrupts& interrupts_;
   ReceiveLab& lab_;
   PacedSender& sender_;
+  const PathWorkload::Packet& segment_;
   bool gives_frames_ = false;
   std::map<std::tuple<Arrival, ReceiveLoad, ReceiveWay>, Samples> samples_;
 };
@@ -288,7 +285,9 @@ Result<ReceiveReport> measure_receive(const ReceiveBenchOptions& options) {
   const Endpoint from{IpAddress::parse(kOuterAddress[index_of(End::a)]).value(),
                       sender.value()->port(), 0};
   if (Status started = receiver.value()->start(from); !started) return started.error();
-  return ReceiveBench(options, interrupts.value(), *receiver.value(), *sender.value()).run();
+  return ReceiveBench(options, interrupts.value(), *receiver.value(), *sender.value(),
+                      workloads.front().segments.front())
+      .run();
 }
 
 }  // namespace

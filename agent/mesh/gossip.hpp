@@ -177,6 +177,12 @@ class Gossip {
     Mac16 last_mac{};                                  // of the last datagram that we sent it
     std::vector<std::vector<std::uint8_t>> waiting;    // payloads without a session
   };
+  // What an authentic answer leads to.
+  struct OpenedAnswer {
+    GossipSession session;
+    Challenge challenge{};
+    bool knows_other_boot = false;
+  };
   struct OrganisationContact {
     VerifyKey organisation{};
     Endpoint endpoint;
@@ -212,11 +218,9 @@ class Gossip {
   [[nodiscard]] SharedRecord admit(const Identity& sender, Bytes record, Bytes certificates);
   void on_answer(Bytes datagram, const Endpoint& source, Instant now);
   void on_contact_answer(const HelloAnswer& answer, const Endpoint& source, Instant now);
-  [[nodiscard]] std::optional<std::vector<std::uint8_t>> open_answer(Peer& peer,
-                                                                     const HelloAnswer& answer,
-                                                                     Instant now);
-  void begin_session(Peer& peer, const HelloAnswer& answer, Bytes plaintext, const Endpoint& source,
-                     Instant now);
+  [[nodiscard]] std::optional<OpenedAnswer> open_answer(Peer& peer, const HelloAnswer& answer,
+                                                        Instant now);
+  void begin_session(Peer& peer, OpenedAnswer opened, const Endpoint& source, Instant now);
   void on_cookie(Bytes datagram, Instant now);
   void on_stale(Bytes datagram, const Endpoint& source, Instant now);
   void send_stale(Bytes datagram, const Identity& sender, const Endpoint& source, Instant now);

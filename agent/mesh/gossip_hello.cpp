@@ -214,8 +214,9 @@ void Gossip::on_answer(Bytes datagram, const Endpoint& source, Instant now) {
   const bool is_expected = peer != nullptr && peer->greeting.is_underway &&
                            equal_constant_time(peer->greeting.challenge, answer->echo);
   if (is_expected) {
-    const auto plaintext = open_answer(*peer, *answer, now);
-    if (plaintext) begin_session(*peer, *answer, *plaintext, source, now);
+    if (auto opened = open_answer(*peer, *answer, now)) {
+      begin_session(*peer, std::move(*opened), source, now);
+    }
     return;
   }
   OrganisationContact* const contact = find_contact(answer->echo);
@@ -231,19 +232,20 @@ void Gossip::on_answer(Bytes datagram, const Endpoint& source, Instant now) {
 void Gossip::on_contact_answer(const HelloAnswer& answer, const Endpoint& source, Instant now) {
   Peer stranger;
   stranger.identity = answer.sender;
-  const auto plaintext = open_answer(stranger, answer, now);
-  if (!plaintext) return;
+  auto opened = open_answer(stranger, answer, now);
+  if (!opened) return;
   Peer& peer = peer_of(answer.sender);
   peer.shared = std::move(stranger.shared);
   peer.wants_join = true;
-  begin_session(peer, answer, *plaintext, source, now);
+  begin_session(peer, std::move(*opened), source, now);
 }
 
 // Nothing unless it is authentic and its sender a member, by now.
-std::optional<std::vector<std::uint8_t>> Gossip::open_answer(Peer& peer, const HelloAnswer& answer,
-                                                             Instant now) {
+std::optional<Gossip::OpenedAnswer> Gossip::open_answer(Peer& peer, const HelloAnswer& answer,
+                                                        Instant now) {
   if (!make_shared(peer)) return std::nullopt;
-  auto plaintext = session_with(peer, answer.boot).open_answer(answer);
+  GossipSession session = session_with(peer, answer.boot);
+  const auto plaintext = session.open_answer(answer);
   const auto body = plaintext ? parse_answer_body(*plaintext) : std::nullopt;
   if (!body) {
     ++counters_.bad_tag;
@@ -258,16 +260,13 @@ std::optional<std::vector<std::uint8_t>> Gossip::open_answer(Peer& peer, const H
     swim_.introduce(record, nullptr, true, now);
   }
   if (swim_.members().find(peer.identity) == nullptr) return std::nullopt;
-  return plaintext;
+  return OpenedAnswer{std::move(session), body->challenge, body->knows_other_boot};
 }
 
-void Gossip::begin_session(Peer& peer, const HelloAnswer& answer, Bytes plaintext,
-                           const Endpoint& source, Instant now) {
-  const auto body = parse_answer_body(plaintext);
-  if (!body) return;
-  if (body->knows_other_boot && peer.had_session) reported_duplicate(now);
-  const bool is_new_life = !peer.current || peer.current->peer_boot() != answer.boot;
-  peer.current.emplace(session_with(peer, answer.boot));
+void Gossip::begin_session(Peer& peer, OpenedAnswer opened, const Endpoint& source, Instant now) {
+  if (opened.knows_other_boot && peer.had_session) reported_duplicate(now);
+  const bool is_new_life = !peer.current || peer.current->peer_boot() != opened.session.peer_boot();
+  peer.current.emplace(std::move(opened.session));
   peer.pending.reset();
   peer.had_session = true;
   peer.wants_full = false;
@@ -278,7 +277,7 @@ void Gossip::begin_session(Peer& peer, const HelloAnswer& answer, Bytes plaintex
 
   // The echo proves our address to them; it goes first, and alone if nothing waits.
   ByteWriter out;
-  write_message(out, EchoMessage{body->challenge});
+  write_message(out, EchoMessage{opened.challenge});
   seal_and_send(peer, source, out.written(), now);
   for (const auto& payload : std::exchange(peer.waiting, {})) {
     seal_and_send(peer, source, payload, now);

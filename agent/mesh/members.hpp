@@ -22,6 +22,9 @@ namespace xm {
 enum class MemberState : std::uint8_t { alive, suspect, dead, left };
 [[nodiscard]] std::string_view member_state_name(MemberState state);
 
+// design: a session of the data plane goes only after so long without an answer of any kind.
+inline constexpr Duration kSilence = 180s;
+
 struct Member {
   Identity identity;
   MemberState state = MemberState::alive;

@@ -43,6 +43,7 @@ Status Mesh::start(const TrustFiles& files, const std::optional<CertificateChain
                    const Moment& at) {
   begin(at);
   trust_faults_ = authority_.trust().load(files);
+  (void)authority_.trust().take_found();  // whom we meet is told all
   gossip_.set_organisations(authority_.trust().organisations());
   own_.set_chain(chain);
   const auto record = own_.issue(wishes_, seconds_of(at.wall));
@@ -58,7 +59,6 @@ Status Mesh::start(const TrustFiles& files, const std::optional<CertificateChain
 void Mesh::reload_trust(const TrustFiles& files, const std::optional<CertificateChain>& chain,
                         const Moment& at) {
   begin(at);
-  const auto before = authority_.trust().revocation_count();
   const std::vector<VerifyKey> trusted = authority_.trust().organisations();
   trust_faults_ = authority_.trust().load(files);
   gossip_.set_organisations(authority_.trust().organisations());
@@ -69,10 +69,8 @@ void Mesh::reload_trust(const TrustFiles& files, const std::optional<Certificate
   must_issue_ = must_issue_ || encoded != own_.held()->certificates;
   reconsider(at);
   // Those that a person has put there are news for everybody.
-  if (authority_.trust().revocation_count() != before) {
-    for (const SignedRevocation* const revocation : authority_.trust().revocations()) {
-      gossip_.spread_revocation(revocation->bytes(), at.now);
-    }
+  for (const SignedRevocation& revocation : authority_.trust().take_found()) {
+    gossip_.spread_revocation(revocation.bytes(), at.now);
   }
   finish(at);
 }

@@ -11,9 +11,6 @@
 namespace xm {
 namespace {
 
-// design: a session goes only after so long without an answer of any kind.
-constexpr Duration kSilence = 180s;
-
 Prefix host(const IpAddress& address) {
   return {address, static_cast<std::uint8_t>(address.bits())};
 }

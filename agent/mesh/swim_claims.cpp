@@ -15,8 +15,6 @@ constexpr Duration kAccusationBurst = 6s;
 constexpr unsigned kForeignStatements = 3;
 constexpr Duration kForeignWithin = 60s;
 constexpr Duration kForgetInterval = 60s;
-// As long as the data plane keeps a session that nothing authentic comes by.
-constexpr Duration kKeepsSession = 180s;
 constexpr Duration kWantPause = 50ms;
 constexpr Duration kHeardLately = 30s;
 
@@ -226,7 +224,7 @@ void Swim::forget_expired(Instant now) {
   for (const Member& member : members_.all()) {
     // Who answers is kept, and who did a moment ago: an expired record is its owner's clock or
     // ours.
-    const bool answers = member.is_up() || now - member.state_since < kKeepsSession;
+    const bool answers = member.is_up() || now - member.state_since < kSilence;
     if (!answers && authority_.has_expired(*member.record)) expired.push_back(member.identity);
   }
   for (const Identity& identity : expired) remove(identity);

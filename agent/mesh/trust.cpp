@@ -90,13 +90,16 @@ void TrustStore::load_revocation(const NamedText& file, std::vector<std::string>
   if (!bytes) return unreadable(bytes.error());
   const auto revocation = SignedRevocation::open(bytes.value());
   if (!revocation) return unreadable(revocation.error());
-  if (add(revocation.value()) == RevocationOutcome::full) {
+  const RevocationOutcome outcome = add(revocation.value());
+  if (outcome == RevocationOutcome::added) found_.push_back(revocation.value());
+  if (outcome == RevocationOutcome::full) {
     unreadable({"expected at most " + std::to_string(kMaxRevocations) + " revocations"});
   }
 }
 
 std::vector<std::string> TrustStore::load(const TrustFiles& files) {
   std::vector<std::string> faults;
+  found_.clear();
   load_trust(KeyKind::node, files.authorized_keys, nodes_, faults);
   load_trust(KeyKind::organisation, files.organisations, organisations_, faults);
   std::erase_if(revocations_, [&](const auto& held) {

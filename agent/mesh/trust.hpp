@@ -63,6 +63,9 @@ class TrustStore {
   // denial cannot be read no certificate counts.
   [[nodiscard]] std::vector<std::string> load(const TrustFiles& files);
 
+  // Those that the last load() has found in files and that were not held before; once.
+  [[nodiscard]] std::vector<SignedRevocation> take_found() { return std::exchange(found_, {}); }
+
   RevocationOutcome add(const SignedRevocation& revocation);
   // Forgets revocations 30 days after they have expired: the clock may be wrong.
   void forget_expired(UnixSeconds now);
@@ -104,6 +107,7 @@ class TrustStore {
   std::map<VerifyKey, TrustEntry> organisations_;
   std::set<Identity> denied_;
   std::map<RevokedKey, SignedRevocation> revocations_;
+  std::vector<SignedRevocation> found_;
   bool revocations_readable_ = true;
 };
 

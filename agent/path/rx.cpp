@@ -1,8 +1,8 @@
 // RX. One batch in, TUN super-packets out. Read downwards; each step names its file.
 //
 //   1 receive    io/datagram_socket    frames lent until they are given back
-//   2 classify   wire/wg, peer/index   shape; receiver index -> session; handshakes, gossip and
-//                                      STUN to the control thread
+//   2 classify   wire/wg, peer/index   not from ourselves; shape; receiver index -> session;
+//                                      handshakes, gossip and STUN to the control thread
 //   3 decrypt    crypto/aead           in place, one call a run of packets of one session, which
 //                                      path/handoff may share with idle workers
 //   4 replay     noise/replay          only after the tag verified; one lock a run

@@ -156,6 +156,22 @@ TEST_CASE("trust: a revocation does not touch a node that is authorized by itsel
   CHECK(decision.until == 0);
 }
 
+TEST_CASE("trust: what a reload finds new is told once, however many there were before") {
+  TrustFiles files = files_trusting_organisation();
+  files.revocations = {revocation_file(revocation_of(1)), revocation_file(revocation_of(2))};
+  TrustStore store = store_of(files);
+  CHECK(store.take_found().size() == 2);
+  CHECK(store.take_found().empty());
+  CHECK(store.load(files).empty());
+  CHECK(store.take_found().empty());
+  // One file less and one more: the first stays held, for who has once been revoked stays so.
+  files.revocations = {revocation_file(revocation_of(2)), revocation_file(revocation_of(3))};
+  CHECK(store.load(files).empty());
+  const auto found = store.take_found();
+  REQUIRE(found.size() == 1);
+  CHECK(found.front().revocation().key == revocation_of(3).revocation().key);
+}
+
 TEST_CASE("trust: the order of revocations and reloads makes no difference") {
   constexpr std::uint32_t kSeed = 20260727;
   CAPTURE(kSeed);
